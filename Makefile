@@ -1,0 +1,56 @@
+# Every target makes what it needs: system packages (when root), .venv, the package itself.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TASK := tasks/repos/isodate-fraction-of-second-grows
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check format bench clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
+
+$(VENV)/.made: pyproject.toml scripts/setup.sh scripts/constraints.txt
+	scripts/setup.sh
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c scripts/constraints.txt -e '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.made
+
+demo: setup ## set up, then: doctor, one task admitted, three agents on a real repository
+	$(BIN)/agentgym doctor
+	$(BIN)/agentgym tasks check $(TASK) --quick
+	rm -f runs/demo.jsonl
+	$(BIN)/agentgym run $(TASK) --scaffold bash --model replay:tests/golden/demo.jsonl --out runs/demo.jsonl
+	$(BIN)/agentgym run $(TASK) --scaffold oracle --out runs/demo.jsonl
+	$(BIN)/agentgym run $(TASK) --scaffold nop --out runs/demo.jsonl || test $$? = 1
+
+test: setup ## the default test suite
+	$(BIN)/pytest -n 2
+
+# a shared machine that stalls for seconds must not fail a run of half an hour: what fails is tried twice more, and shown
+test-all: setup ## what CI runs: also a real engine, and every task admitted on both backends
+	scripts/setup-docker.sh
+	AGENTGYM_REQUIRE=namespaces $(BIN)/pytest -n 2 --reruns 2
+	AGENTGYM_REQUIRE=namespaces,docker $(BIN)/pytest -n 2 --reruns 2 -m 'docker or admission' \
+	    tests/sandbox tests/security tests/admission
+
+check: setup ## lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## the figures of the README, into benchmarks/results/
+	$(BIN)/python -m benchmarks.sandbox --json benchmarks/results/sandbox.json
+	$(BIN)/python -m benchmarks.env --json benchmarks/results/env.json
+
+clean: ## everything that was made here, cached images included
+	-$(BIN)/agentgym sandbox prune --images
+	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,71 @@
+"""Scaffolds and models by name, through the entry points that installed packages declare.
+
+The groups are `agentgym.scaffolds` (a class without arguments, see protocols.Scaffold) and `agentgym.models` (a class
+with `from_spec`, see `ModelFactory`). This is how the lower floors reach the upper ones: agentgym imports neither
+`scaffolds` nor `policy`, and somebody else's package adds to both groups without asking.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol, cast
+
+from agentgym.errors import UsageError
+from agentgym.protocols import Model, Scaffold
+
+SCAFFOLDS = "agentgym.scaffolds"
+MODELS = "agentgym.models"
+
+
+class ModelFactory(Protocol):
+    """What an entry point of the models group names."""
+
+    def from_spec(self, rest: str, options: Mapping[str, Any]) -> Model:
+        """The model that `rest` (a spec without its kind) and the user's options describe. Raises UsageError."""
+
+
+def names(group: str) -> list[str]:
+    """Every name that is registered in the group, sorted."""
+    return sorted({entry.name for entry in entry_points(group=group)})
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str:
+    """The end of an error line: the nearest known name, else all of them."""
+    known = sorted(known)
+    if close := difflib.get_close_matches(wanted, known, n=1):
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(known)}" if known else "none is registered: is agentgym installed (`pip install -e .`)?"
+
+
+def make_scaffold(name: str) -> Scaffold:
+    """The scaffold registered under `name`. Raises UsageError."""
+    return cast(Scaffold, _load(SCAFFOLDS, "scaffold", name)())
+
+
+def make_model(spec: str, options: Mapping[str, Any] | None = None) -> Model:
+    """The model that a spec KIND:REST describes, such as `endpoint:gpt-x@http://host:8000/v1`. Raises UsageError."""
+    kind, colon, rest = spec.partition(":")
+    factory = cast(ModelFactory, _load(MODELS, "model", kind))
+    if not colon or not rest:
+        raise UsageError(f"model {spec!r} says no more than its kind; wanted KIND:REST, such as replay:runs/a.jsonl")
+    return factory.from_spec(rest, options or {})
+
+
+def _load(group: str, noun: str, name: str) -> Any:
+    found = [entry for entry in entry_points(group=group) if entry.name == name]
+    if not found:
+        raise UsageError(f"no {noun} is called {name!r}; {nearest(name, names(group))}")
+    # an editable install beside an old one lists the same entry twice: that is no conflict
+    if len({entry.value for entry in found}) > 1:
+        raise UsageError(f"{noun} {name!r} is registered twice: {' and '.join(map(_origin, found))}; uninstall one")
+    try:
+        return found[0].load()
+    except (ImportError, AttributeError) as error:
+        origin = _origin(found[0])
+        raise UsageError(f"{noun} {name!r} is registered as {origin} but cannot be loaded: {error}") from error
+
+
+def _origin(entry: EntryPoint) -> str:
+    return f"{entry.value} (package {entry.dist.name})" if entry.dist else entry.value

@@ -1,0 +1,331 @@
+"""The joints of the house: what its parts expect of one another, and nothing else.
+
+Classes match these Protocols; they never inherit from them. Everything is synchronous: whoever wants many episodes at
+once runs each in a thread (`rollout.py`), and the work itself happens in other processes anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from agentgym.env import Episode
+
+# ---------------------------------------------------------------------------------------------------- sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one sandbox may use. Every limit is enforced, or the backend refuses to start."""
+
+    memory_mb: int = 2048
+    """RAM of all processes together, files written under `namespaces` included (they live in memory)."""
+    cpus: float = 1.0
+    """CPU seconds per second, all processes together."""
+    pids: int = 512
+    """Processes and threads alive at once."""
+    storage_mb: int = 10240
+    """Bytes the sandbox may write on top of its image."""
+    output_bytes: int = 1 << 20
+    """Kept of stdout and of stderr of one command, each; the rest is read and dropped, and the result says so."""
+
+
+Network = Literal["none", "public"]
+"""none: no interface but loopback. public: the machine's network (image builds always have it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A built environment/: what a sandbox starts from. Backends read `ref`; nobody else does."""
+
+    backend: str
+    ref: str
+    """docker: an image id. namespaces: the key of the topmost layer."""
+    workdir: str = "/"
+    env: Mapping[str, str] = field(default_factory=dict)
+    user: str = "root"
+    detail: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSpec:
+    """How to start one sandbox."""
+
+    image: Image
+    limits: Limits = Limits()
+    network: Network = "none"
+    env: Mapping[str, str] = field(default_factory=dict)
+    """On top of the image's own."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Who owns it: shown by `agentgym sandbox list`, used by `prune`. Backends add owner_pid and created_at."""
+    ttl_s: float = 7200.0
+    """The sandbox ends by itself this long after its start, whatever became of its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What a command did. A sandbox's own failure is a SandboxError, never an exit code."""
+
+    exit_code: int
+    """The command's own; 128 + n when signal n ended it; 124 when it ran out of time."""
+    stdout: str
+    """UTF-8, invalid bytes replaced."""
+    stderr: str
+    timed_out: bool = False
+    truncated: bool = False
+    """More than `output_bytes` were written to stdout or stderr."""
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One path that differs from the image."""
+
+    path: str
+    """Absolute."""
+    kind: Literal["added", "modified", "deleted"]
+
+
+class Shell(Protocol):
+    """One live bash: cwd, variables and functions persist from command to command."""
+
+    def run(self, command: str, *, timeout_s: float = 60.0) -> ExecResult:
+        """Run `command`; stdout holds stdout and stderr as they were interleaved, stderr is empty.
+
+        On timeout everything the command started is killed; where the shell itself had to go, a fresh one
+        takes its place and the result's stdout ends by saying so.
+        """
+
+    def close(self) -> None: ...
+
+
+class Sandbox(Protocol):
+    """An isolated place where commands run. Made by a Backend, used by one episode, safe to stop twice."""
+
+    id: str
+    spec: SandboxSpec
+    capabilities: frozenset[str]
+    """Of {"snapshot", "users"}; asking for one that is absent raises CapabilityError."""
+
+    def start(self) -> None:
+        """Raise SandboxError when it cannot."""
+
+    def exec(
+        self,
+        command: str | Sequence[str],
+        *,
+        timeout_s: float = 60.0,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        user: str | None = None,
+        stdin: bytes = b"",
+    ) -> ExecResult:
+        """Run an argv, or a string under `bash -c`, in a process group of its own; cwd defaults to the image's WORKDIR.
+
+        On timeout the whole tree it started is killed, children that ignore signals included. Processes left in
+        the background by a command that ended in time live on until `stop`, as in `docker exec`.
+        Raises SandboxLost when the sandbox is gone.
+        """
+
+    def shell(self) -> Shell: ...
+
+    def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
+        """Contents of a file. FileNotFoundError, IsADirectoryError, ValueError (larger than max_bytes)."""
+
+    def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """Create or replace a file, its folders included."""
+
+    def upload(self, source: Path, target: str) -> None:
+        """Copy what a local folder holds into the folder `target` (created; root-owned)."""
+
+    def download(self, source: str, target: Path) -> None:
+        """Copy what the folder `source` holds into the local folder `target`; links that lead outside are skipped."""
+
+    def diff(self) -> list[FileChange]:
+        """Every path that differs from the image, /proc, /sys, /dev and /tmp left out, sorted by path."""
+
+    def alive(self) -> bool: ...
+
+    def snapshot(self) -> Image:
+        """The files as they are now, as an image to start others from ("snapshot" capability); no processes."""
+
+    def fork(self) -> Sandbox:
+        """A second, started sandbox with the same files ("snapshot" capability)."""
+
+    def stop(self) -> None:
+        """End every process, free every file. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `agentgym doctor`."""
+
+    name: str
+    ok: bool
+    detail: str
+    """What was found; when not ok, also what to do."""
+
+
+class Backend(Protocol):
+    """A way to make sandboxes."""
+
+    name: str
+
+    def doctor(self) -> list[Check]:
+        """What this machine has for it; the backend works when all are ok."""
+
+    def build(self, context: Path, *, timeout_s: float = 600.0, memory_mb: int = 4096) -> Image:
+        """Image of `context`/Dockerfile, from cache when nothing changed. Raises ImageError or SandboxError."""
+
+    def image(self, reference: str) -> Image:
+        """A prebuilt image by its name, fetched where the backend can. Raises ImageError or SandboxError."""
+
+    def create(self, spec: SandboxSpec) -> Sandbox:
+        """A sandbox that is not started yet."""
+
+    def prune(self, *, images: bool = False) -> list[str]:
+        """Remove what dead owners left (and, on request, cached images); says what was removed."""
+
+
+# ------------------------------------------------------------------------------------------------------ tools
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What the model asked for."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What it gets back."""
+
+    content: str
+    is_error: bool = False
+    """The model's own mistake (bad arguments, no such file, no such tool)."""
+    submitted: bool = False
+    """The call handed the work in; the episode ends after it."""
+
+
+class Tool(Protocol):
+    """A typed action inside the sandbox."""
+
+    name: str
+    description: str
+
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of the arguments (an object)."""
+
+    def call(self, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        """Validate, run, answer. Raises only SandboxError: the model's mistakes come back as results."""
+
+
+@dataclass(slots=True)
+class ToolContext:
+    """What a tool may touch during one episode."""
+
+    sandbox: Sandbox
+    workdir: str
+    timeout_s: float = 120.0
+    test_command: str = ""
+    """What `run_tests` runs when the call names nothing narrower."""
+    state: dict[str, Any] = field(default_factory=dict)
+    """One slot a tool (keyed by its name) for what must outlive a call, the live shell for one."""
+
+
+# ------------------------------------------------------------------------------------------- model and scaffold
+
+
+class FunctionCall(TypedDict):
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it."""
+
+
+class MessageToolCall(TypedDict):
+    id: str
+    type: Literal["function"]
+    function: FunctionCall
+
+
+class Message(TypedDict):
+    """One chat message in OpenAI's shape."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str | None
+    reasoning_content: NotRequired[str]
+    tool_calls: NotRequired[list[MessageToolCall]]
+    tool_call_id: NotRequired[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One model reply."""
+
+    message: Message
+    finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
+    usage: Usage = Usage()
+
+
+class Model(Protocol):
+    """Anything that answers messages."""
+
+    name: str
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Reply:
+        """Answer; `tools` in OpenAI's shape. Raises ModelError after its own retries."""
+
+
+class Scaffold(Protocol):
+    """Code that turns a model into an agent."""
+
+    name: str
+    needs_model: bool
+
+    def run(self, episode: Episode, model: Model) -> None:
+        """Work on the episode until it is over (`episode.over`). Raises ModelError, SandboxError."""
+
+
+class StopReason(StrEnum):
+    """Why an episode ended."""
+
+    SUBMITTED = "submitted"
+    """The agent handed its work in."""
+    SOLVED = "solved"
+    """The task itself ended: its goal is reached."""
+    MAX_TURNS = "max_turns"
+    """As many model replies as allowed."""
+    MAX_TOKENS = "max_tokens"
+    """As many sampled tokens as allowed."""
+    CONTEXT_OVERFLOW = "context_overflow"
+    """The next prompt would not fit the model's window."""
+    REPETITION = "repetition"
+    """The model fell into a loop."""
+    TIMEOUT = "timeout"
+    """The episode's wall clock ran out."""
+    PARSE_ERROR = "parse_error"
+    """Replies without a readable action, more often than the scaffold forgives."""
+    SANDBOX_LOST = "sandbox_lost"
+    """Infrastructure: the sandbox died. Reward None."""
+    MODEL_ERROR = "model_error"
+    """Infrastructure: the model's server gave no reply. Reward None."""
+    GRADER_ERROR = "grader_error"
+    """The verifier gave no trustworthy verdict. Reward None."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether the ending is the model's own doing."""
+        return self not in (StopReason.SANDBOX_LOST, StopReason.MODEL_ERROR, StopReason.GRADER_ERROR)

@@ -1,0 +1,1 @@
+"""Isolated places where commands run: `namespaces` (Linux namespaces and overlayfs) and `docker`."""

@@ -1,0 +1,241 @@
+"""Grades one step of a task by running its tests, where the agent has never been unless the task asks for it.
+
+    diff    fresh sandbox + the agent's changes under WORKDIR, protected files left behind
+    layer   fresh sandbox on a frozen copy of all the agent's files: its processes are gone
+    shared  the agent's own sandbox
+
+Only `diff` stands up to an agent that wants to forge. In the other two whoever was root in the sandbox has had every
+program that grading runs in hand. And even there the code under test runs in the process that reports on it: code that
+rewrites single verdicts, and leaves the canary of tests/test.sh alone, is not found out.
+
+The reward is what tests/test.sh leaves in /logs/verifier. Where the task lists required tests, their verdicts decide,
+and a reward file that says otherwise is a GraderError: an unknown reward is None, never 0.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from agentgym.errors import GraderError, SandboxLost, TaskError
+from agentgym.protocols import Backend, ExecResult, Image, Limits, Sandbox, SandboxSpec
+from agentgym.scoring import changes, junit
+from agentgym.task import Step, Task, expand_variables
+from agentgym.trajectory import Outcome
+
+TESTS, VERDICT = "/tests", "/logs/verifier"
+FIXED_ENV = {"TZ": "UTC", "PYTHONHASHSEED": "0"}
+_FILE_BYTES = 1 << 20
+_REPORT_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    outcome: Outcome
+    patch: str | None
+    """Unified diff of the agent's changes; None where grading shares the agent's sandbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Knows how one task is graded on one backend."""
+
+    task: Task
+    backend: Backend
+    image: Image
+    labels: Mapping[str, str]
+
+    def grade(self, step: Step, agent: Sandbox, workdir: str) -> Graded:
+        """Raises GraderError and SandboxError, neither of which is the agent's doing."""
+        mode = self.task.gym.grading
+        if mode == "shared":
+            agent.exec(["rm", "-rf", TESTS, VERDICT], user="root", cwd="/")
+            return Graded(self.verify(step, agent, workdir), None)
+        if mode == "layer":
+            image = agent.snapshot()
+            with self._fresh(image) as sandbox:
+                sandbox.exec(["rm", "-rf", TESTS, VERDICT], user="root", cwd="/")
+                return Graded(self.verify(step, sandbox, workdir), None)
+        try:
+            taken = changes.take(agent, workdir, self.task.gym.protected)
+            with self._fresh(self.image) as sandbox:
+                patch = changes.patch(sandbox, workdir, taken)
+                changes.apply(sandbox, workdir, taken)
+                graded = self.verify(step, sandbox, workdir)
+        except changes.NotTaken as error:
+            if not agent.alive():
+                raise SandboxLost(f"the sandbox died while its changes were taken: {error}") from None
+            return Graded(self._without_report(f"the changes cannot be taken: {error}"), None)
+        if taken.refused:
+            note = f"left behind, since the task protects them: {', '.join(taken.refused[:10])}"
+            graded = graded.model_copy(update={"detail": f"{graded.detail}\n{note}".strip()})
+        return Graded(graded, patch)
+
+    @contextlib.contextmanager
+    def _fresh(self, image: Image) -> Iterator[Sandbox]:
+        environment = self.task.config.verifier.environment or self.task.config.environment
+        spec = SandboxSpec(
+            image=image,
+            limits=Limits(environment.memory_mb, float(environment.cpus), storage_mb=environment.storage_mb),
+            env=expand_variables(environment.env, os.environ),
+            labels={**self.labels, "agentgym.phase": "grading"},
+            ttl_s=self.task.config.verifier.timeout_sec + 600.0,
+        )
+        sandbox = self.backend.create(spec)
+        try:
+            sandbox.start()
+            yield sandbox
+        finally:
+            sandbox.stop()
+
+    def verify(self, step: Step, sandbox: Sandbox, workdir: str) -> Outcome:
+        """Bring the tests in, run them, read what they left."""
+        verifier = step.config.verifier
+        folders = [folder for folder in dict.fromkeys((self.task.tests_dir, step.tests_dir)) if folder]
+        if not folders:
+            raise TaskError(f"{self.task.path}: found no tests/, wanted tests/test.sh to grade by")
+        for folder in folders:
+            sandbox.upload(folder, TESTS)
+        user = str(verifier.user) if verifier.user is not None else "root"
+        if user != "root":
+            sandbox.exec(["mkdir", "-p", "-m", "777", VERDICT], user="root", cwd="/")
+        result = sandbox.exec(
+            ["bash", "-c", f"mkdir -p {VERDICT}; exec bash {TESTS}/test.sh"],
+            timeout_s=verifier.timeout_sec,
+            cwd=workdir,
+            env={**FIXED_ENV, **expand_variables(verifier.env, os.environ)},
+            user=user,
+        )
+        if result.timed_out:
+            return self._without_report(f"the tests did not finish within {verifier.timeout_sec:.0f} s")
+        return self._read(sandbox, result)
+
+    def _without_report(self, why: str) -> Outcome:
+        return Outcome(
+            reward=0.0,
+            fail_to_pass=dict.fromkeys(self.task.fail_to_pass, "missing"),
+            pass_to_pass=dict.fromkeys(self.task.pass_to_pass, "missing"),
+            detail=why,
+        )
+
+    def _read(self, sandbox: Sandbox, result: ExecResult) -> Outcome:
+        left = _left_behind(sandbox)
+        text, table = left("reward.txt"), left("reward.json")
+        if text is None and table is None:
+            tail = (result.stdout + result.stderr).strip()[-500:]
+            raise GraderError(f"test.sh ended with {result.exit_code} and left no reward file; it last said: {tail}")
+        rewards = _parse_table(table) if table is not None else {}
+        told = [_parse_number(text.strip(), "reward.txt", (str,))] if text is not None else []
+        if rewards:
+            told.append(_main_reward(rewards))
+        if len(set(told)) > 1:
+            raise GraderError(f"reward.txt says {told[0]} and reward.json says {told[1]}: which one was forged?")
+        tampered = left("tampered")
+        if tampered is not None:
+            return self._without_report(f"tampering: {tampered.strip()}")
+        required = (*self.task.fail_to_pass, *self.task.pass_to_pass)
+        if not required:
+            return Outcome(reward=told[0], rewards=rewards, detail=_summary(result))
+        return self._judge(left("junit.xml", _REPORT_BYTES), told[0], rewards, result)
+
+    def _judge(self, report: str | None, told: float, rewards: dict[str, float], result: ExecResult) -> Outcome:
+        """Rewards from the verdicts of the required tests, held against what the reward file says."""
+        if report is None:
+            if told:
+                raise GraderError(f"the reward file says {told} but there is no junit.xml to show for it")
+            return self._without_report(f"the tests left no report; {_summary(result)}")
+        try:
+            found = junit.verdicts(report.encode(), (*self.task.fail_to_pass, *self.task.pass_to_pass))
+        except GraderError as error:
+            if told:
+                raise
+            return self._without_report(str(error))
+        failed = [test_id for test_id, verdict in found.items() if verdict != "passed"]
+        reward = 0.0 if failed else 1.0
+        if told != reward:
+            found_out = f"{len(failed)} of {len(found)} required tests did not pass"
+            raise GraderError(f"the reward file says {told} but {found_out}")
+        detail = "; ".join(f"{test_id}: {found[test_id]}" for test_id in failed[:10])
+        return Outcome(
+            reward=reward,
+            rewards=rewards,
+            fail_to_pass={test_id: found[test_id] for test_id in self.task.fail_to_pass},
+            pass_to_pass={test_id: found[test_id] for test_id in self.task.pass_to_pass},
+            detail=detail or f"all {len(found)} required tests passed",
+        )
+
+
+def _summary(result: ExecResult) -> str:
+    lines = (result.stdout + result.stderr).strip().splitlines()
+    return f"test.sh ended with {result.exit_code}" + (f": {lines[-1][:200]}" if lines else "")
+
+
+_LIST = f"""
+cd {VERDICT} || exit
+for name in *; do
+    if [ -f "$name" ] && [ ! -L "$name" ] && [ "$(stat -c %s "$name")" -le 300000 ]; then
+        echo "$name $(base64 -w0 "$name")"
+    else
+        echo "$name"
+    fi
+done
+"""
+"""A line a file: its name, and what is in it where that is small and it is a file of its own."""
+
+
+def _left_behind(sandbox: Sandbox) -> Callable[..., str | None]:
+    """What the verifier left, by name: small files by one command for all, others when they are asked for."""
+    result = sandbox.exec(_LIST, user="root", cwd="/")
+    found = dict(line.partition(" ")[::2] for line in result.stdout.splitlines())
+    whole = result.exit_code == 0 and not result.truncated
+
+    def contents(name: str, limit_bytes: int = _FILE_BYTES) -> str | None:
+        if whole and name not in found:
+            return None
+        if whole and found[name]:
+            return base64.b64decode(found[name]).decode("utf-8", "replace")
+        try:
+            return sandbox.read(f"{VERDICT}/{name}", max_bytes=limit_bytes).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise GraderError(f"{VERDICT}/{name}: {error}") from None
+
+    return contents
+
+
+def _parse_number(value: object, where: str, kinds: tuple[type, ...] = (int, float)) -> float:
+    try:
+        if type(value) not in kinds:  # bool is an int to isinstance
+            raise TypeError
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise GraderError(f"{where}: found {str(value)[:80]!r}, wanted a number") from None
+    if not math.isfinite(number):
+        raise GraderError(f"{where}: found {number}, wanted a finite number")
+    return number
+
+
+def _parse_table(text: str) -> dict[str, float]:
+    try:
+        table = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise GraderError(f"reward.json: not JSON: {error}") from None
+    if isinstance(table, int | float) and not isinstance(table, bool):
+        table = {"reward": table}
+    if not isinstance(table, dict) or not table:
+        raise GraderError("reward.json: wanted a flat object of numbers")
+    return {str(name): _parse_number(value, f"reward.json: {name}") for name, value in table.items()}
+
+
+def _main_reward(rewards: Mapping[str, float]) -> float:
+    if "reward" in rewards:
+        return rewards["reward"]
+    if len(rewards) == 1:
+        return next(iter(rewards.values()))
+    raise GraderError(f"reward.json: found {', '.join(rewards)}, wanted one of them called reward")

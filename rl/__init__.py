@@ -1,0 +1,1 @@
+"""Floor 3: trains. Empty until the training loop is built."""

@@ -1,0 +1,7 @@
+"""Scaffolds: the code that turns a model into an agent. One class a file, found by name through entry points."""
+
+from scaffolds.bash import BashScaffold
+from scaffolds.nop import NopScaffold
+from scaffolds.oracle import OracleScaffold
+
+__all__ = ["BashScaffold", "NopScaffold", "OracleScaffold"]

@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+cp /solution/test_intword_rounding.py tests/test_intword_rounding.py

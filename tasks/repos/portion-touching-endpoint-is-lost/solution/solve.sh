@@ -1,0 +1,3 @@
+#!/bin/bash
+set -eu
+patch -p1 < /solution/fix.patch

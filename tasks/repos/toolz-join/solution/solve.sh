@@ -1,0 +1,3 @@
+#!/bin/bash
+set -e
+patch -p1 < /solution/fix.patch

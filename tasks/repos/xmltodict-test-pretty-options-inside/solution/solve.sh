@@ -1,0 +1,3 @@
+#!/bin/bash
+set -eu
+cp /solution/test_pretty_options.py tests/

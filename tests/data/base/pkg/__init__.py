@@ -1,0 +1,1 @@
+"""A package that the sandbox tests change and delete."""

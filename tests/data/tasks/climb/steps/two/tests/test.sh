@@ -1,0 +1,2 @@
+#!/bin/bash
+. /tests/word.sh two

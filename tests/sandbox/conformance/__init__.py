@@ -1,0 +1,1 @@
+"""What agentgym/protocols.py promises of sandboxes, sentence by sentence, held against every backend."""
