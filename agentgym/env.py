@@ -198,8 +198,8 @@ class Episode:
             self._timing["sandbox_s"] += time.monotonic() - began
 
     def fork(self) -> Episode:
-        """A second episode that goes on from here with the same files and its own record (live processes and shells
-        stay with the first). CapabilityError where the backend cannot."""
+        """A second episode that goes on from here with the same files and its own record; live processes and shells
+        stay with the first."""
         twin = Episode(self.task, self.backend, pool=self.pool, config=self.config, seed=self.seed)
         twin._sandbox, twin._image = self.sandbox.fork(), self._image
         twin._index, twin._n_tokens, twin._rewards = self._index, self._n_tokens, list(self._rewards)

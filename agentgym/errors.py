@@ -3,8 +3,7 @@
     AgentGymError
     ├── UsageError              the caller can fix it: one line, no traceback, exit code 2
     │   ├── TaskError           a task folder or dataset row is malformed
-    │   ├── ImageError          an environment/Dockerfile cannot be built here, or a step of it failed
-    │   └── CapabilityError     this sandbox backend cannot do what was asked (fork, network, ...)
+    │   └── ImageError          an environment/Dockerfile cannot be built here, or a step of it failed
     ├── SandboxError            infrastructure: reward None, never 0; exit code 3
     │   ├── SandboxUnavailable  the backend does not work on this machine
     │   └── SandboxLost         a running sandbox died under the episode
@@ -32,10 +31,6 @@ class TaskError(UsageError):
 
 class ImageError(UsageError):
     """A Dockerfile asks for what this backend does not have, or one of its steps failed."""
-
-
-class CapabilityError(UsageError):
-    """The sandbox backend lacks an optional capability."""
 
 
 class SandboxError(AgentGymError):

@@ -108,8 +108,6 @@ class Sandbox(Protocol):
 
     id: str
     spec: SandboxSpec
-    capabilities: frozenset[str]
-    """Of {"snapshot", "users"}; asking for one that is absent raises CapabilityError."""
 
     def start(self) -> None:
         """Raise SandboxError when it cannot."""

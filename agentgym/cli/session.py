@@ -179,11 +179,6 @@ class Session:
         self._call(name, arguments)
 
     def _undo(self, _: str) -> None:
-        if "snapshot" not in self._episode.sandbox.capabilities:
-            raise UsageError(
-                f"found no snapshots in the {self._backend.name} backend, so nothing can be undone; "
-                "play with --sandbox namespaces to have them"
-            )
         if not self._before:
             raise UsageError("there is no step to undo")
         self._episode.close()
@@ -219,9 +214,7 @@ class Session:
                              ":tools lists them")  # fmt: skip
 
     def _save(self) -> None:
-        """Keep a copy of the sandbox as it is now, where the backend can."""
-        if "snapshot" not in self._episode.sandbox.capabilities:
-            return
+        """Keep a copy of the sandbox as it is now."""
         self._before.append(self._episode.fork())
         if len(self._before) > UNDO_STEPS:
             self._before.pop(0).close()

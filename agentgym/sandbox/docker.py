@@ -67,8 +67,6 @@ class _Snapshot:
 class DockerSandbox:
     """Matches `protocols.Sandbox`."""
 
-    capabilities = frozenset({"snapshot", "users"})
-
     def __init__(self, backend: DockerBackend, api: Any, spec: SandboxSpec) -> None:
         self.id = f"agentgym-{secrets.token_hex(6)}"
         self.spec = spec

@@ -57,8 +57,6 @@ class _Started:
 class NamespacesSandbox:
     """Matches `protocols.Sandbox`."""
 
-    capabilities = frozenset({"snapshot", "users"})
-
     def __init__(self, spec: SandboxSpec, *, disk: Path | None = None) -> None:
         """`disk`: keep what is written in this folder instead of memory (image builds)."""
         self.id = secrets.token_hex(6)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agentgym.errors import ImageError, SandboxUnavailable
-from agentgym.protocols import Image, Limits, Sandbox, SandboxSpec
+from agentgym.protocols import Image, Limits, SandboxSpec
 from agentgym.sandbox import docker_labels
 from agentgym.sandbox.docker import DockerBackend, DockerSandbox
 from agentgym.sandbox.docker_engine import connect

@@ -273,8 +273,6 @@ def test_core_dumps_stay_inside(sandbox: Sandbox) -> None:
 
 def test_set_uid_programs_give_nothing(make_sandbox: Callable[..., Sandbox]) -> None:
     sandbox = make_sandbox()
-    if "users" not in sandbox.capabilities:
-        pytest.skip("this backend has one user")
     sandbox.exec("cp /bin/bash /app/rootshell && chmod 4755 /app/rootshell")
     assert sandbox.exec("/app/rootshell -p -c 'id -u'", user="nobody").stdout == "65534\n"
     for command in ("su -c id root < /dev/null", "mount -t tmpfs none /mnt", "passwd -d root"):

@@ -1,7 +1,7 @@
 """A sandbox for tests that isolates nothing: a temporary folder, and bash beside us.
 
 It keeps the contract's words (results, time limits, output limits, errors) and refuses to read or write outside its
-folder, so that a tool that went astray would be seen.
+folder, so that a tool that went astray would be seen. No tool asks for snapshots: it has none.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agentgym.errors import CapabilityError, SandboxLost
+from agentgym.errors import SandboxLost
 from agentgym.protocols import ExecResult, FileChange, Image, Limits, SandboxSpec
 
 
 class LocalSandbox:
-    capabilities: frozenset[str] = frozenset()
-
     def __init__(self, root: Path, *, output_bytes: int = 1 << 20) -> None:
         self.id = uuid.uuid4().hex
         self.root = root
@@ -114,12 +112,6 @@ class LocalSandbox:
 
     def alive(self) -> bool:
         return self._alive
-
-    def snapshot(self) -> Image:
-        raise CapabilityError("a local sandbox has no snapshots")
-
-    def fork(self) -> LocalSandbox:
-        raise CapabilityError("a local sandbox has no snapshots")
 
     def stop(self) -> None:
         for shell in self.shells:
