@@ -143,6 +143,12 @@ class Sandbox(Protocol):
     def download(self, source: str, target: Path) -> None:
         """Copy what the folder `source` holds into the local folder `target`; links that lead outside are skipped."""
 
+    def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20, missing_ok: bool = False) -> bytes:
+        """A tar of the paths `names` below `folder`: links as links, folders without what they hold.
+
+        OSError where one does not exist and `missing_ok` is not set, ValueError for more than max_bytes.
+        """
+
     def diff(self) -> list[FileChange]:
         """Every path that differs from the image, /proc, /sys, /dev and /tmp left out, sorted by path."""
 

@@ -88,6 +88,8 @@ class SupervisorClient:
                 if not chunk:
                     break
                 data += chunk
+                if data.endswith(b"\n"):
+                    break
         if not data:
             raise SandboxLost("the namespaces supervisor gave no answer")
         answer: dict[str, Any] = json.loads(data)

@@ -135,6 +135,9 @@ class DockerSandbox:
     def download(self, source: str, target: Path) -> None:
         transfer.download(self._as_root, source, target)
 
+    def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20, missing_ok: bool = False) -> bytes:
+        return transfer.pack(self._as_root, folder, names, max_bytes, missing_ok)
+
     def diff(self) -> list[FileChange]:
         self._running()
         fresh = DockerSandbox(self._backend, self._api, SandboxSpec(self._origin, ttl_s=FILE_TIMEOUT_S))

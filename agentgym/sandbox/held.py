@@ -18,6 +18,8 @@ class Held:
     cgroups: list[str]
     job_parent: str | None
     """The one of `cgroups` below which every command gets a group of its own."""
+    joined: list[int]
+    """Descriptors through which a command joins the others (`worker.open_cgroup`)."""
     namespaces: int
     """Flags of those that a command joins."""
     ends_at: float

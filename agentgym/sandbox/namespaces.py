@@ -242,6 +242,9 @@ class NamespacesSandbox:
     def download(self, source: str, target: Path) -> None:
         transfer.download(self._as_root, source, target)
 
+    def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20, missing_ok: bool = False) -> bytes:
+        return transfer.pack(self._as_root, folder, names, max_bytes, missing_ok)
+
     def diff(self) -> list[FileChange]:
         self._running()
         changes = supervisor().call("changes", id=self.id)["changes"]

@@ -90,7 +90,7 @@ def converse(
                 elif fd == answer:
                     chunk = os.read(fd, 1 << 16)
                     report += chunk
-                    done = not chunk
+                    done = not chunk or report.endswith(b"\n")
                 else:
                     chunk = os.read(fd, 1 << 16)
                     kept[fd].feed(chunk)

@@ -34,11 +34,11 @@ from agentgym.sandbox import linux
 from agentgym.sandbox.held import Held
 from agentgym.sandbox.overlay import compare, copy_trees, run
 from agentgym.sandbox.worker import (
-    IGNORED_SIGNALS,
     Job,
     end_job,
     inhabitants,
     inner_pid,
+    open_cgroup,
     own_group,
     stat_of,
     work_on,
@@ -105,7 +105,6 @@ class Supervisor:
         os.set_blocking(wake_write, False)
         os.set_blocking(wake_read, False)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
         os.makedirs(self.snapshots)
         poll = select.poll()
         for fd in (self.control.fileno(), wake_read):
@@ -202,7 +201,6 @@ class Supervisor:
                     (os.POSIX_SPAWN_DUP2, status, status),  # these two outlive the exec
                     (os.POSIX_SPAWN_DUP2, rules, rules),
                 ],
-                setsigdef=IGNORED_SIGNALS,
             )
         except OSError:
             self._clear(root)
@@ -216,6 +214,7 @@ class Supervisor:
             request["mounts"],
             request["cgroups"],
             request["job_parent"],
+            [],
             joined,
             ends_at=time.monotonic() + request["ttl_s"],
         )
@@ -225,6 +224,7 @@ class Supervisor:
         """The sandbox echoed: `init` is its pid 1 as seen from here."""
         held = self.held[request["id"]]
         held.init = os.pidfd_open(request["init"])
+        held.joined = [open_cgroup(path) for path in held.cgroups if path != held.job_parent]
         # bwrap has its own copy: every mount left here would be copied for the next sandbox and read by its bwrap
         linux.unmount(os.path.join(held.root, "merged"))
         held.pid_namespace = os.stat(f"/proc/{request['init']}/ns/pid").st_ino
@@ -237,7 +237,7 @@ class Supervisor:
         _end(held.bwrap if held.init < 0 else held.init)  # with pid 1 its namespace goes, and then bwrap by itself
         while not linux.readable(held.bwrap, 0):
             os.waitpid(-1, 0)
-        for fd in {held.init, held.bwrap} - {-1}:
+        for fd in {held.init, held.bwrap, *held.joined} - {-1}:
             os.close(fd)
         self._clear(held.root)
         for path in held.cgroups:
@@ -264,6 +264,7 @@ class Supervisor:
         if os.fork():
             return None
         try:
+            signal.set_wakeup_fd(-1)
             work_on(held, request, answer, (stdin, stdout, stderr))
         except OSError as error:
             write_json(answer, {"lost": str(error)})
@@ -434,8 +435,9 @@ def main() -> None:
     scratch, uid_map, gid_map = sys.argv[2:5]
     os.umask(0o022)
     os.setsid()  # a Ctrl-C on the terminal is the agentgym process's to handle
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)
+    # caught, not ignored: the programs that children of ours turn into get the default back by themselves
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
+        signal.signal(name, lambda *_: None)
     try:
         _enter_user_namespace(uid_map, gid_map)
         with open("/proc/sys/user/max_user_namespaces", "w") as file:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +24,6 @@ _READ = """
 exec head -c "$2" -- "$1"
 """
 _WRITE = 'mkdir -p -- "$(dirname -- "$1")" && cat > "$1" && chmod "$2" "$1"'
-_UNPACK = 'mkdir -p -- "$1" && exec tar -x -f - -C "$1" --no-same-owner'
 _DOWNLOAD_BYTES = 512 << 20
 
 
@@ -54,13 +55,13 @@ def write(run: Run, path: str, data: bytes, mode: int) -> None:
 
 
 def upload(run: Run, source: Path, target: str) -> None:
-    code, _, problem = run(["bash", "-c", _UNPACK, "upload", target], stdin=pack(source))
+    code, _, problem = run(["tar", "-x", "-f", "-", "-C", "/", "--no-same-owner"], stdin=_archive(source, target))
     if code != 0:
         raise OSError(f"upload to {target}: {problem.strip()}")
 
 
-def pack(source: Path) -> bytes:
-    """A tar archive of what a folder holds, owned by root."""
+def _archive(source: Path, target: str) -> bytes:
+    """A tar of what a folder holds, as it will lie below `target`, owned by root."""
     if not source.is_dir():
         raise NotADirectoryError(f"{source}: not a folder")
 
@@ -69,11 +70,28 @@ def pack(source: Path) -> bytes:
         info.uname = info.gname = "root"
         return info
 
+    below = target.strip("/") or "."
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for entry in sorted(source.iterdir()):
-            archive.add(entry, arcname=entry.name, filter=owned_by_root)
+        entries = sorted(source.iterdir())
+        for entry in entries:
+            archive.add(entry, arcname=f"{below}/{entry.name}", filter=owned_by_root)
+        if not entries:  # tar makes the folders above a member; one that is there keeps its mode
+            archive.add(source, arcname=below, filter=owned_by_root)
     return buffer.getvalue()
+
+
+def pack(run: Run, folder: str, names: Sequence[str], max_bytes: int, missing_ok: bool) -> bytes:
+    if not names:
+        return b""
+    argv = ["tar", "-c", "-f", "-", "-C", folder, "--no-recursion", "--null", "--verbatim-files-from", "-T", "-"]
+    listed = b"\0".join(os.fsencode(name) for name in names)
+    code, data, problem = run(argv, stdin=listed, limit_bytes=max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError(f"{folder}: what was asked for is larger than {max_bytes} bytes")
+    if code not in ((0, 1, 2) if missing_ok else (0, 1)):  # 1: something changed meanwhile; 2: something is not there
+        raise OSError(f"tar in {folder} ended with {code}: {problem.strip()[-300:]}")
+    return data
 
 
 def download(run: Run, source: str, target: Path) -> None:

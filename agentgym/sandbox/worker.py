@@ -45,14 +45,11 @@ class Job:
 
 def work_on(held: Held, request: dict[str, Any], answer: int, streams: tuple[int, int, int]) -> None:
     linux.hide_from_peers()
-    default_signals()
-    group = None
-    groups = list(held.cgroups)
+    group, joined = None, list(held.joined)
     if held.job_parent:
         group = f"{held.job_parent}/{os.getpid()}"
         os.mkdir(group)
-        groups = [group if path == held.job_parent else path for path in groups]
-    joined = _open_cgroups(groups)
+        joined.append(open_cgroup(group))
     started = time.monotonic()
     linux.setns(held.init, linux.CLONE_NEWPID)
     child = os.fork()
@@ -209,16 +206,6 @@ def stat_of(pid: int) -> _Stat:
     return _Stat(int(fields[1]), fields[0] not in (b"Z", b"X"), int(fields[19]))
 
 
-IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ)
-"""What the supervisor ignores (the last two as Python does), and its children must not."""
-
-
-def default_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (*IGNORED_SIGNALS, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-
-
 def replace_fds(wanted: dict[int, int]) -> None:
     """Make the descriptors be exactly `wanted` (new: old) and close every other."""
     copies = {new: fcntl.fcntl(old, fcntl.F_DUPFD_CLOEXEC, len(wanted)) for new, old in wanted.items()}
@@ -228,17 +215,20 @@ def replace_fds(wanted: dict[int, int]) -> None:
 
 
 def write_json(fd: int, value: dict[str, Any]) -> None:
-    data = json.dumps(value).encode()
+    """One line: its end is the answer's, and nobody waits for ours."""
+    data = json.dumps(value).encode() + b"\n"
     with contextlib.suppress(BrokenPipeError):
         while data:
             data = data[os.write(fd, data) :]
 
 
-def _open_cgroups(paths: list[str]) -> list[int]:
-    """Whoever writes `0` to one of these joins that cgroup, its one thread with it.
+def open_cgroup(path: str) -> int:
+    """Whoever writes `0` to this descriptor joins the cgroup, its one thread with it.
 
     A write to cgroup.procs stops every fork of the machine and waits for it (10 ms and more under load); one's own
     thread may be moved by `tasks` without that. cgroup v2 has no such file.
     """
-    name = "tasks" if all(os.path.exists(path + "/tasks") for path in paths) else "cgroup.procs"
-    return [os.open(f"{path}/{name}", os.O_WRONLY) for path in paths]
+    try:
+        return os.open(path + "/tasks", os.O_WRONLY)
+    except FileNotFoundError:
+        return os.open(path + "/cgroup.procs", os.O_WRONLY)

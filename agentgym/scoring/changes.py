@@ -66,7 +66,10 @@ def take(sandbox: Sandbox, workdir: str, protected: Sequence[str] = ()) -> Chang
     kept = {str(parent) for name in (*protected, *refused) for parent in PurePosixPath(name).parents}
     refused += sorted(kept.intersection(deleted))
     deleted = [name for name in deleted if name not in kept]
-    members = list(_checked(_pack(sandbox, workdir, written), set(written), kept))
+    try:
+        members = list(_checked(_pack(sandbox, workdir, written), set(written), kept))
+    except tarfile.TarError as error:
+        raise NotTaken(f"tar in the sandbox gave no archive: {error}") from None
     taken = tuple(info.name for info, _ in members)
     refused += sorted({*written} - {*taken})
     return Changes(taken, tuple(deleted), tuple(refused), _archive(members))
@@ -169,22 +172,10 @@ def patch(before: Sandbox, workdir: str, changes: Changes) -> str:
 
 
 def _pack(sandbox: Sandbox, workdir: str, names: Sequence[str], *, missing_ok: bool = False) -> bytes:
-    """A tar of these paths, folders without their content. It goes through a file, since it may be larger than a
-    command's output may be, and not on the sandbox's disk, which the agent may have filled."""
-    if not names:
-        return b""
-    target = "/dev/shm/changes.tar"
-    sandbox.exec("rm -rf /dev/shm/*", user="root", cwd="/")
-    argv = ["tar", "-c", "-f", target, "--no-recursion", "--null", "--verbatim-files-from", "-T", "-"]
-    if missing_ok:
-        argv.insert(2, "--ignore-failed-read")
     try:
-        _do(sandbox, workdir, argv, _listed(names), ok=(0, 1, 2) if missing_ok else (0, 1))
-        return sandbox.read(target, max_bytes=_LIMIT_BYTES)
+        return sandbox.pack(workdir, names, max_bytes=_LIMIT_BYTES, missing_ok=missing_ok)
     except (OSError, ValueError) as error:
         raise NotTaken(str(error)) from None
-    finally:
-        sandbox.exec(["rm", "-f", target], user="root", cwd="/")
 
 
 def _listed(names: Iterable[str]) -> bytes:

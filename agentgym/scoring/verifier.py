@@ -14,11 +14,12 @@ and a reward file that says otherwise is a GraderError: an unknown reward is Non
 
 from __future__ import annotations
 
-import base64
 import contextlib
+import io
 import json
 import math
 import os
+import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -30,6 +31,9 @@ from agentgym.trajectory import Outcome
 
 TESTS, VERDICT = "/tests", "/logs/verifier"
 FIXED_ENV = {"TZ": "UTC", "PYTHONHASHSEED": "0"}
+_FILES = ("reward.txt", "reward.json", "tampered", "junit.xml")
+_NOTHING = bytes(tarfile.BLOCKSIZE * 2)
+"""An empty archive."""
 _FILE_BYTES = 1 << 20
 _REPORT_BYTES = 64 << 20
 
@@ -63,7 +67,7 @@ class Verifier:
                 return Graded(self.verify(step, sandbox, workdir), None)
         try:
             taken = changes.take(agent, workdir, self.task.gym.protected)
-            with self._fresh(self.image) as sandbox:
+            with self._fresh(self.image, extra_mb=(len(taken.archive) >> 20) + 1) as sandbox:
                 patch = changes.patch(sandbox, workdir, taken)
                 changes.apply(sandbox, workdir, taken)
                 graded = self.verify(step, sandbox, workdir)
@@ -77,11 +81,16 @@ class Verifier:
         return Graded(graded, patch)
 
     @contextlib.contextmanager
-    def _fresh(self, image: Image) -> Iterator[Sandbox]:
+    def _fresh(self, image: Image, *, extra_mb: int = 0) -> Iterator[Sandbox]:
+        """`extra_mb`: room for the agent's changes, beside what the tests may use."""
         environment = self.task.config.verifier.environment or self.task.config.environment
         spec = SandboxSpec(
             image=image,
-            limits=Limits(environment.memory_mb, float(environment.cpus), storage_mb=environment.storage_mb),
+            limits=Limits(
+                memory_mb=environment.memory_mb + extra_mb,
+                cpus=float(environment.cpus),
+                storage_mb=environment.storage_mb + extra_mb,
+            ),
             env=expand_variables(environment.env, os.environ),
             labels={**self.labels, "agentgym.phase": "grading"},
             ttl_s=self.task.config.verifier.timeout_sec + 600.0,
@@ -99,8 +108,13 @@ class Verifier:
         folders = [folder for folder in dict.fromkeys((self.task.tests_dir, step.tests_dir)) if folder]
         if not folders:
             raise TaskError(f"{self.task.path}: found no tests/, wanted tests/test.sh to grade by")
-        for folder in folders:
-            sandbox.upload(folder, TESTS)
+        try:
+            for folder in folders:
+                sandbox.upload(folder, TESTS)
+        except OSError as error:
+            if self.task.gym.grading == "diff":
+                raise GraderError(f"the tests cannot be brought in: {error}") from None
+            return self._without_report(f"the agent left no place for the tests: {error}")
         user = str(verifier.user) if verifier.user is not None else "root"
         if user != "root":
             sandbox.exec(["mkdir", "-p", "-m", "777", VERDICT], user="root", cwd="/")
@@ -175,38 +189,27 @@ def _summary(result: ExecResult) -> str:
     return f"test.sh ended with {result.exit_code}" + (f": {lines[-1][:200]}" if lines else "")
 
 
-_LIST = f"""
-cd {VERDICT} || exit
-for name in *; do
-    if [ -f "$name" ] && [ ! -L "$name" ] && [ "$(stat -c %s "$name")" -le 300000 ]; then
-        echo "$name $(base64 -w0 "$name")"
-    else
-        echo "$name"
-    fi
-done
-"""
-"""A line a file: its name, and what is in it where that is small and it is a file of its own."""
-
-
 def _left_behind(sandbox: Sandbox) -> Callable[..., str | None]:
-    """What the verifier left, by name: small files by one command for all, others when they are asked for."""
-    result = sandbox.exec(_LIST, user="root", cwd="/")
-    found = dict(line.partition(" ")[::2] for line in result.stdout.splitlines())
-    whole = result.exit_code == 0 and not result.truncated
+    """What the verifier left, by name."""
+    try:
+        packed = sandbox.pack(VERDICT, _FILES, max_bytes=_REPORT_BYTES, missing_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(packed or _NOTHING)) as archive:
+            found = {info.name: archive.extractfile(info) if info.isreg() or info.islnk() else None for info in archive}
+            contents = {name: file.read() if file else None for name, file in found.items()}
+    except (OSError, ValueError, KeyError, tarfile.TarError) as error:
+        raise GraderError(f"{VERDICT}: {error}") from None
 
-    def contents(name: str, limit_bytes: int = _FILE_BYTES) -> str | None:
-        if whole and name not in found:
+    def left(name: str, limit_bytes: int = _FILE_BYTES) -> str | None:
+        if name not in contents:
             return None
-        if whole and found[name]:
-            return base64.b64decode(found[name]).decode("utf-8", "replace")
-        try:
-            return sandbox.read(f"{VERDICT}/{name}", max_bytes=limit_bytes).decode("utf-8", "replace")
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise GraderError(f"{VERDICT}/{name}: {error}") from None
+        data = contents[name]
+        if data is None:
+            raise GraderError(f"{VERDICT}/{name}: found no regular file, wanted one")
+        if len(data) > limit_bytes:
+            raise GraderError(f"{VERDICT}/{name}: found {len(data)} bytes, wanted at most {limit_bytes}")
+        return data.decode("utf-8", "replace")
 
-    return contents
+    return left
 
 
 def _parse_number(value: object, where: str, kinds: tuple[type, ...] = (int, float)) -> float:

@@ -101,7 +101,7 @@ def test_rewards(grade: Grade, test_sh: str, reward: float, rewards: dict[str, f
         (write("reward.json", "{"), "not JSON"),
         ("python3 -c \"print('[' * 100000)\" > /logs/verifier/reward.json\n", "not JSON"),
         (write("reward.json", '{"a": 1, "b": 0}'), "found a, b, wanted one of them called reward"),
-        ("head -c 3000000 /dev/zero > /logs/verifier/reward.txt\n", "larger than"),
+        ("head -c 3000000 /dev/zero > /logs/verifier/reward.txt\n", "wanted at most"),
         ("mkdir /logs/verifier/reward.txt\n", "reward.txt"),
         ("mkfifo /logs/verifier/reward.txt\n", "reward.txt"),
     ],
