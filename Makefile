@@ -11,15 +11,19 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' Makefile
 
-$(VENV)/.made: pyproject.toml scripts/setup.sh scripts/constraints.txt
+$(VENV)/.made: pyproject.toml scripts/setup.sh
 	scripts/setup.sh
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -e .
+	@touch $@
+
+$(VENV)/.made-dev: $(VENV)/.made scripts/constraints.txt
 	$(BIN)/pip install -q -c scripts/constraints.txt -e '.[dev]'
 	@touch $@
 
-setup: $(VENV)/.made
+setup: $(VENV)/.made-dev
 
-demo: setup ## set up, then: doctor, one task admitted, three agents on a real repository
+demo: $(VENV)/.made ## set up, then: doctor, one task admitted, three agents on a real repository
 	$(BIN)/agentgym doctor
 	$(BIN)/agentgym tasks check $(TASK) --quick
 	rm -f runs/demo.jsonl
