@@ -7,12 +7,12 @@ with `from_spec`, see `ModelFactory`). This is how the lower floors reach the up
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
 
 from agentgym.errors import UsageError
+from agentgym.nearest import nearest
 from agentgym.protocols import Model, Scaffold
 
 SCAFFOLDS = "agentgym.scaffolds"
@@ -29,14 +29,6 @@ class ModelFactory(Protocol):
 def names(group: str) -> list[str]:
     """Every name that is registered in the group, sorted."""
     return sorted({entry.name for entry in entry_points(group=group)})
-
-
-def nearest(wanted: str, known: Iterable[str]) -> str:
-    """The end of an error line: the nearest known name, else all of them."""
-    known = sorted(known)
-    if close := difflib.get_close_matches(wanted, known, n=1):
-        return f"did you mean {close[0]!r}?"
-    return f"known: {', '.join(known)}" if known else "none is registered: is agentgym installed (`pip install -e .`)?"
 
 
 def make_scaffold(name: str) -> Scaffold:
@@ -56,7 +48,13 @@ def make_model(spec: str, options: Mapping[str, Any] | None = None) -> Model:
 def _load(group: str, noun: str, name: str) -> Any:
     found = [entry for entry in entry_points(group=group) if entry.name == name]
     if not found:
-        raise UsageError(f"no {noun} is called {name!r}; {nearest(name, names(group))}")
+        known = names(group)
+        hint = nearest(name, known, what=noun) or (
+            f" (known: {', '.join(known)})"
+            if known
+            else "; none is registered: `pip install -e .` in agentgym's folder"
+        )
+        raise UsageError(f"no {noun} is called {name!r}{hint}")
     # an editable install beside an old one lists the same entry twice: that is no conflict
     if len({entry.value for entry in found}) > 1:
         raise UsageError(f"{noun} {name!r} is registered twice: {' and '.join(map(_origin, found))}; uninstall one")

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import tomli_w
 
 from agentgym.errors import TaskError
+from agentgym.nearest import nearest
 from agentgym.toml import (
     AgentConfig,
     Artifact,
@@ -41,7 +42,6 @@ from agentgym.toml import (
     TaskConfig,
     VerifierConfig,
     dump_config,
-    nearest,
     parse_config,
     unknown_keys,
 )

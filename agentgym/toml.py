@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agentgym.errors import TaskError
+from agentgym.nearest import nearest
 
 SCHEMA_VERSION = "1.1"
 """Of what is written where a task states no version."""
@@ -396,12 +396,6 @@ def unknown_keys(config: TaskConfig) -> tuple[str, ...]:
     return tuple(_unknown(config, ""))
 
 
-def nearest(key: str, known: Sequence[str], *, what: str = "key") -> str:
-    """The end of an error message, ` (nearest known key: "...")`; nothing where none is near."""
-    close = get_close_matches(key, known, n=1)
-    return f' (nearest known {what}: "{close[0]}")' if close else ""
-
-
 def _stated(value: Any) -> Any:
     """Plain TOML data: set fields only, tuples as lists, None left out."""
     if isinstance(value, BaseModel):
@@ -423,7 +417,7 @@ def _unknown(value: Any, path: str) -> Iterator[str]:
     fields = list(type(value).model_fields)
     if not isinstance(value, Metadata):
         for key in value.model_extra or {}:
-            yield _dotted(path, key) + nearest(key, fields)
+            yield _dotted(path, key) + nearest(key, fields, what="key")
     for key in fields:
         yield from _unknown(getattr(value, key), _dotted(path, key))
 
@@ -489,7 +483,7 @@ def _line(place: tuple[str | int, ...], detail: Mapping[str, Any]) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         known = list((Source if "source" in place[:-1] else GymMetadata).model_fields)
-        hint = nearest(key, known) or f" (known keys: {', '.join(known)})"
+        hint = nearest(key, known, what="key") or f" (known keys: {', '.join(known)})"
         return f"{_where(place)}: unknown key{hint}"
     if kind == "missing":
         return f"{_where(place)}: missing"

@@ -61,8 +61,8 @@ def test_our_own_are_registered() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ecko", "no scaffold is called 'ecko'; did you mean 'echo'?"),
-        ("zzzzzz", "no scaffold is called 'zzzzzz'; known: "),
+        ("ecko", "no scaffold is called 'ecko' (nearest known scaffold: \"echo\")"),
+        ("zzzzzz", "no scaffold is called 'zzzzzz' (known: "),
         ("gone", "scaffold 'gone' is registered as demo_plugin:Gone (package demo) but cannot be loaded: "),
         ("broken", "cannot be loaded: No module named 'demo_no_such_module'"),
     ],
@@ -81,7 +81,7 @@ def test_two_packages_under_one_name_are_a_conflict() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ("parot:x", "no model is called 'parot'; did you mean 'parrot'?"),
+        ("parot:x", "no model is called 'parot' (nearest known model: \"parrot\")"),
         ("parrot", "model 'parrot' says no more than its kind; wanted KIND:REST"),
         ("parrot:", "wanted KIND:REST"),
     ],

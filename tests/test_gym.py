@@ -91,8 +91,8 @@ def test_submitting_by_the_tool(make_env: Callable[..., RepoEnv]) -> None:
         ('{"tool": "bash"}', "a JSON object with tool"),
         ("{}", "nothing in it"),
         ('{"name": "bash", "arguments": "ls"}', "a JSON object with arguments, name"),
-        ('{"name": "bsah", "arguments": {"command": "ls"}}', "did you mean `bash`"),
-        ('{"name": "bash", "arguments": {"comand": "ls"}}', "did you mean `command`"),
+        ('{"name": "bsah", "arguments": {"command": "ls"}}', '(nearest known tool: "bash")'),
+        ('{"name": "bash", "arguments": {"comand": "ls"}}', '(nearest known argument: "command")'),
     ],
     ids=["json", "deep", "keys", "empty", "arguments", "tool", "argument"],
 )

@@ -18,10 +18,10 @@ from agentgym.cli.console import busy, note, stdout, table
 from agentgym.cli.tasks import print_instruction
 from agentgym.env import Episode, EpisodeConfig, EpisodeOver, Step
 from agentgym.errors import SandboxError, UsageError
+from agentgym.nearest import nearest
 from agentgym.protocols import ToolCall
 from agentgym.store import TrajectoryStore
 from agentgym.task import Task
-from agentgym.toml import nearest
 from agentgym.trajectory import Outcome
 
 LIMIT_S = 7200.0

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from agentgym.entry import nearest
 from agentgym.errors import UsageError
+from agentgym.nearest import nearest
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -26,4 +26,5 @@ def refuse_unknown(options: Mapping[str, Any], known: Iterable[str], where: str)
     known = sorted(known)
     for key in options:
         if key not in known:
-            raise UsageError(f"{where} takes no option {key!r}; {nearest(key, known) if known else 'it takes none'}")
+            hint = nearest(key, known, what="option") or f" (known: {', '.join(known) or 'none'})"
+            raise UsageError(f"{where} takes no option {key!r}{hint}")

@@ -6,15 +6,15 @@ A tool is a class with an `Arguments` model and a `run`. It knows nothing of oth
 
 from __future__ import annotations
 
-import difflib
 import re
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from agentgym.nearest import nearest
 from agentgym.protocols import ToolContext, ToolResult
 
 
@@ -108,7 +108,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         where = ".".join(map(str, fault["loc"]))
         message = re.sub(r"^(?:Value error, |\w+ (?=should ))", "", fault["msg"])
         if fault["type"] == "extra_forbidden":
-            faults.append(f"there is no argument `{where}`{did_you_mean(where, known)}")
+            faults.append(f"there is no argument `{where}`{nearest(where, known, what='argument')}")
         elif fault["type"] == "missing":
             faults.append(f"`{where}` is missing")
         elif not where:
@@ -126,9 +126,3 @@ def _takes(model: type[BaseModel]) -> str:
         for name, field in schema["properties"].items()
     ]
     return f"It takes {', '.join(fields)}." if fields else "It takes no arguments."
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """` (did you mean ...?)` with the nearest of `known`, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean `{close[0]}`?)" if close else ""

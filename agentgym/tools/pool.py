@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
 from agentgym.errors import UsageError
+from agentgym.nearest import nearest
 from agentgym.protocols import Tool, ToolCall, ToolContext, ToolResult
-from agentgym.tools.base import did_you_mean
 from agentgym.tools.bash import BashTool
 from agentgym.tools.git_diff import GitDiffTool
 from agentgym.tools.list_files import ListFilesTool
@@ -146,7 +146,9 @@ class ToolPool(Mapping[str, Tool]):
         """Run one tool call. Raises only SandboxError: whatever is wrong with the call is the answer to it."""
         if call.name not in self:
             there = f"The tools are: {', '.join(self)}." if self else "There are no tools."
-            return ToolResult(f"There is no tool `{call.name}`{did_you_mean(call.name, self)}. {there}", is_error=True)
+            return ToolResult(
+                f"There is no tool `{call.name}`{nearest(call.name, self, what='tool')}. {there}", is_error=True
+            )
         tool = self[call.name]
         # a model's arguments arrive as text and get here unread from more than one dialect
         given: object = call.arguments
@@ -174,7 +176,9 @@ class ToolPool(Mapping[str, Tool]):
 
     def _known(self, name: str) -> Tool:
         if name not in self:
-            raise UsageError(f"no tool {name!r} in the pool{did_you_mean(name, self)}; it has {', '.join(self)}")
+            raise UsageError(
+                f"no tool {name!r} in the pool{nearest(name, self, what='tool')}; it has {', '.join(self)}"
+            )
         return self[name]
 
 

@@ -132,7 +132,7 @@ def test_an_image_that_cannot_be_built_leaves_the_others_alone(cli: Cli, make_ta
     ("arguments", "said"),
     [
         ((), "scaffold bash asks a model and none was named"),
-        (("--scaffold", "orcale"), "did you mean 'oracle'?"),
+        (("--scaffold", "orcale"), '(nearest known scaffold: "oracle")'),
         (("--scaffold", "nop", "--sandbox", "dokcer"), "no sandbox backend is called 'dokcer'"),
         (("--model", "scripted:none.toml"), "none.toml: cannot be read"),
         (("--scaffold", "nop", "--out", "."), "--out .: found a folder, wanted a file"),

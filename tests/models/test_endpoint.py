@@ -363,7 +363,11 @@ def test_a_spec_may_be_a_file(tmp_path: Path) -> None:
         ("gpt-x@localhost:8000", {}, "base_url: Value error, found 'localhost:8000', wanted http://HOST"),
         ("gpt-x@http://h:port/v1", {}, "base_url: Value error, found 'http://h:port/v1': Invalid port: 'port'"),
         ("gpt-x@http://h/v1?key=1", {}, "a key goes into api_key_env"),
-        ("gpt-x@http://h/v1", {"temprature": 1}, "takes no option 'temprature'; did you mean 'temperature'?"),
+        (
+            "gpt-x@http://h/v1",
+            {"temprature": 1},
+            "takes no option 'temprature' (nearest known option: \"temperature\")",
+        ),
         ("gpt-x@http://h/v1", {"temperature": -1}, "temperature: Input should be greater than or equal to 0"),
         ("nowhere.toml", {}, "nowhere.toml: cannot be read: No such file or directory"),
     ],

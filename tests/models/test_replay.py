@@ -122,7 +122,7 @@ def test_a_file_without_replies_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
     with pytest.raises(UsageError, match="replay:empty: found no trajectory to replay"):
         ReplayModel.from_spec(str(tmp_path / "empty.jsonl"), {})
-    with pytest.raises(UsageError, match=r"replay takes no option 'stric'; did you mean 'strict'\?"):
+    with pytest.raises(UsageError, match=r"replay takes no option 'stric' \(nearest known option: .strict.\)"):
         ReplayModel.from_spec("a.jsonl", {"stric": True})
     with pytest.raises(UsageError, match="found strict = 'no', wanted true or false"):
         ReplayModel.from_spec("a.jsonl", {"strict": "no"})

@@ -92,7 +92,7 @@ def test_every_fault_is_named_in_one_line(context: ToolContext) -> None:
     wrong = {"source": {"line": "1"}, "mode": "move", "titel": "x", "targets": [{}]}
     assert MoveTool().call(wrong, context).content == (
         "Bad arguments: `source.line` should be a valid integer, found '1'; `targets.0.line` is missing; "
-        "`mode` should be 'copy' or 'cut', found 'move'; there is no argument `titel` (did you mean `title`?). "
+        "`mode` should be 'copy' or 'cut', found 'move'; there is no argument `titel` (nearest known argument: \"title\"). "
         "It takes source (object), targets (array, optional), mode (string, optional), title (string, optional), "
         "description (any, optional)."
     )

@@ -92,7 +92,7 @@ def test_a_listing_beyond_the_sandbox_limit_keeps_whole_entries(tmp_path: Path) 
         ({"path": "README.md"}, "README.md cannot be listed: Not a directory."),
         ({"path": "gone"}, "gone cannot be listed: No such file or directory."),
         ({"depth": 0}, "`depth` should be greater than or equal to 1"),
-        ({"dept": 1}, "there is no argument `dept` (did you mean `depth`?)"),
+        ({"dept": 1}, 'there is no argument `dept` (nearest known argument: "depth")'),
     ],
 )
 def test_what_cannot_be_listed(context: ToolContext, tree: Path, arguments: dict[str, object], said: str) -> None:

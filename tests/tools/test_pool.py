@@ -104,7 +104,7 @@ def test_schemas_for_either_dialect() -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ({"bahs": "shell"}, "no tool 'bahs' in the pool \\(did you mean `bash`\\?\\); it has bash, read_file"),
+        ({"bahs": "shell"}, "no tool 'bahs' in the pool \\(nearest known tool: .bash.\\); it has bash, read_file"),
         ({"bash": "submit"}, "two tools of one pool are named 'submit'"),
         ({"bash": "my shell"}, "a tool cannot be named 'my shell': wanted 1 to 64"),
         ({"bash": ""}, "a tool cannot be named ''"),
@@ -150,7 +150,7 @@ def test_an_unknown_tool_is_answered_with_the_nearest_and_the_list(context: Tool
     pool = ToolPool.default().select(["bash", "submit"])
     result = pool.call(ToolCall("bahs", {}), context)
     assert result == ToolResult(
-        "There is no tool `bahs` (did you mean `bash`?). The tools are: bash, submit.", is_error=True
+        'There is no tool `bahs` (nearest known tool: "bash"). The tools are: bash, submit.', is_error=True
     )
     assert ToolPool().call(ToolCall("x"), context).content == "There is no tool `x`. There are no tools."
 

@@ -74,7 +74,7 @@ def test_counting(output: str, line: str) -> None:
         ({"targets": [""]}, "`targets` should name files"),
         ({"targets": "test_a.py"}, "`targets` should be a valid list, found 'test_a.py'"),
         ({"targets": [1]}, "`targets.0` should be a valid string, found 1"),
-        ({"target": ["a"]}, "(did you mean `targets`?)"),
+        ({"target": ["a"]}, '(nearest known argument: "targets")'),
     ],
 )
 def test_what_cannot_be_run(context: ToolContext, arguments: dict[str, object], said: str) -> None:
