@@ -1,1 +1,1 @@
-"""Floor 1: attention and loss kernels. Empty until the kernels are built. Not the package of that name on the index."""
+"""Floor 1: attention and loss kernels. Not the package of that name on the index."""

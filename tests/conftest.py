@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import agentgym.sandbox
 from agentgym.protocols import Backend, Image, Sandbox, SandboxSpec
 from tests.require import unavailable
 from tests.sandbox.backends import make_backend
+
+# triton reads this when it is imported, which torch and transformers do at odd times; TRITON_INTERPRET=1 wins
+os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
 
 BASE = Path(__file__).parent / "data" / "base"
 FROM = "FROM python:3.11-bookworm\n"
