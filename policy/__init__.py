@@ -1,1 +1,1 @@
-"""Floor 2: token ids to logits to tokens. Empty until the policy is built."""
+"""Floor 2: token ids to logits to tokens. It knows kernels; it knows no RL and no gym."""
