@@ -17,6 +17,7 @@ What crosses the stream (`\\x1e` is a byte that only these lines hold; NONCE is 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import secrets
@@ -198,7 +199,8 @@ class PersistentShell:
         bash = _Bash(self._open_stream(["bash", "-c", _OUTER, "bash", nonce]), nonce)
         capture = Capture(nonce, 4096)
         try:
-            bash.stream.send(_FUNCTIONS.replace("NONCE", nonce).encode())
+            with contextlib.suppress(BrokenPipeError):  # `recv` knows whether the sandbox has gone
+                bash.stream.send(_FUNCTIONS.replace("NONCE", nonce).encode())
             deadline = time.monotonic() + START_TIMEOUT_S
             while chunk := bash.stream.recv(max(0.0, deadline - time.monotonic())):
                 for marker in capture.feed(chunk):
