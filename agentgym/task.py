@@ -67,6 +67,7 @@ __all__ = [
     "TaskParts",
     "VerifierConfig",
     "expand_variables",
+    "find_folders",
     "find_tasks",
     "load_task",
     "write_task",
@@ -237,11 +238,25 @@ def load_task(path: Path | str) -> Task:
 
 
 def find_tasks(*patterns: Path | str, root: Path | str = "tasks") -> list[Task]:
-    """The tasks that `patterns` name, each once, in their order; within one pattern sorted by path.
+    """The tasks in `find_folders`. Raises TaskError that names every problem of every one of them."""
+    tasks = []
+    problems: list[str] = []
+    for folder in find_folders(*patterns, root=root):
+        try:
+            tasks.append(load_task(folder))
+        except TaskError as error:
+            problems.append(str(error))
+    if problems:
+        raise TaskError("\n".join(problems))
+    return tasks
+
+
+def find_folders(*patterns: Path | str, root: Path | str = "tasks") -> list[Path]:
+    """The task folders that `patterns` name, each once, in their order; within one pattern sorted by path.
 
     A pattern is a task folder, a folder searched for tasks, a glob, or, looked up under `root`, a task's name or the
     end of its path (`wcwidth-zwj-sequences`, `repos`, `repos/wcwidth-*`). Raises TaskError that names every pattern
-    without a match, with the nearest name, and every problem of the tasks that were found.
+    without a match, with the nearest name.
     """
     folders: dict[Path, Path] = {}
     problems: list[str] = []
@@ -255,15 +270,9 @@ def find_tasks(*patterns: Path | str, root: Path | str = "tasks") -> list[Task]:
             problems.append(f'found no task "{pattern}", wanted a folder of one or more tasks, a glob or a name{hint}')
         for folder in found:
             folders.setdefault(folder.resolve(), folder)
-    tasks = []
-    for folder in folders.values():
-        try:
-            tasks.append(load_task(folder))
-        except TaskError as error:
-            problems += str(error).splitlines()
     if problems:
         raise TaskError("\n".join(problems))
-    return tasks
+    return list(folders.values())
 
 
 def write_task(task: Task | TaskParts, folder: Path | str) -> Task:

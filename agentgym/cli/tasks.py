@@ -12,8 +12,8 @@ import typer
 from rich.text import Text
 
 from agentgym.cli.check import check
-from agentgym.cli.console import busy, note, print_json, stdout, table, warn
-from agentgym.errors import UsageError
+from agentgym.cli.console import busy, fail, note, print_json, stdout, table, warn
+from agentgym.errors import TaskError, UsageError
 
 if TYPE_CHECKING:
     from agentgym.task import Source, Task
@@ -34,33 +34,62 @@ def list_(
     split: Annotated[str | None, typer.Option(metavar="SPLIT", help="Only this split: train or heldout.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List tasks."""
-    found = [
-        task
-        for task in sorted(select(patterns or [str(ROOT)]), key=lambda task: (task.gym.suite, task.name))
-        if kind in (None, task.gym.kind) and split in (None, task.gym.split)
-    ]
+    """List tasks.
+
+    One that cannot be read gets an error's line instead, and makes the exit code 2.
+    """
+    from agentgym.task import load_task
+
+    found, broken = [], []
+    for folder in _folders(patterns or [str(ROOT)]):
+        try:
+            task = load_task(folder)
+        except TaskError as error:
+            broken.append(str(error))
+            continue
+        if kind in (None, task.gym.kind) and split in (None, task.gym.split):
+            found.append(task)
+    found.sort(key=lambda task: (task.gym.suite, task.name))
     if as_json:
         print_json([_facts(task) for task in found])
-        return
+    else:
+        _print_table(found)
+    for line in broken:
+        fail(line)
+    if broken:
+        raise typer.Exit(2)
+
+
+def _print_table(tasks: Sequence[Task]) -> None:
     shown = table(["task", "suite", "kind", "difficulty", "split", "package", "tests>"])
-    for task in found:
+    for task in tasks:
         fact = _facts(task)
         cells = [str(fact[key] or "") for key in ("name", "suite", "kind", "difficulty", "split", "package")]
         shown.add_row(*cells, str(fact["fail_to_pass"] + fact["pass_to_pass"]))
-    if found:
+    if tasks:
         stdout().print(shown)
-    note(f"{len(found)} task{'' if len(found) == 1 else 's'}")
+    note(f"{len(tasks)} task{'' if len(tasks) == 1 else 's'}")
 
 
 def select(patterns: Sequence[str]) -> list[Task]:
     """`find_tasks`, with a hint where there is no folder of tasks at all."""
     from agentgym.task import find_tasks
 
+    _expect_tasks(patterns)
+    return find_tasks(*patterns, root=ROOT)
+
+
+def _folders(patterns: Sequence[str]) -> list[Path]:
+    from agentgym.task import find_folders
+
+    _expect_tasks(patterns)
+    return find_folders(*patterns, root=ROOT)
+
+
+def _expect_tasks(patterns: Sequence[str]) -> None:
     if list(patterns) == [str(ROOT)] and not ROOT.is_dir():
         raise UsageError("found no folder tasks/ here, wanted one; name a folder of tasks, or make a task with "
                          "`agentgym tasks new`")  # fmt: skip
-    return find_tasks(*patterns, root=ROOT)
 
 
 def one(pattern: str) -> Task:

@@ -30,6 +30,21 @@ def test_list(make_task: MakeTask, capsys: pytest.CaptureFixture[str]) -> None:
     assert streams.err == "2 tasks\n"
 
 
+@pytest.mark.parametrize("options", [[], ["--json"], ["--kind", "bug_fix"]])
+def test_list_goes_on_after_a_broken_task(
+    options: list[str], make_task: MakeTask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_task("a")
+    (make_task("b") / "instruction.md").unlink()
+    make_task("c", **{"task.toml": "["})
+    make_task("d")
+    assert call(["tasks", "list", *options]) == 2
+    streams = capsys.readouterr()
+    assert [name for name in "abcd" if f"{name} " in streams.out or f'"name": "{name}"' in streams.out] == ["a", "d"]
+    errors = [line for line in streams.err.splitlines() if line.startswith("error: ")]
+    assert [line.split(":")[1] for line in errors] == [" tasks/tiny/b/instruction.md", " tasks/tiny/c/task.toml"]
+
+
 @pytest.mark.parametrize(
     ("options", "names"),
     [
