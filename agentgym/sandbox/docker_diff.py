@@ -6,17 +6,21 @@ it, a file whose time alone changed, and nothing at all when a path is longer th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple, Protocol
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol
 
 from agentgym.errors import SandboxError
 from agentgym.protocols import FileChange
 
 # -xdev leaves /proc, /sys and /dev out; the three files in /etc are the engine's, not the image's
 _LIST = r"""find / -xdev \( -path /tmp -o -path /dev -o -path /proc -o -path /sys -o -path /etc/hosts \
--o -path /etc/hostname -o -path /etc/resolv.conf \) -prune -o -printf '%p\0%y %m %U %G %s %C@\0%l\0'"""
-_HASH = "xargs -0 -r sha256sum --zero --; true"
+-o -path /etc/hostname -o -path /etc/resolv.conf \) -prune -o -printf '%p\0%y %m %U %G %s %C@ %l\0'"""
+_HASH = "xargs -0 -r sha256sum --zero --"
 _LIST_BYTES = 1 << 30
+_OK = (0, 1, 123)
+"""1 from find, 123 from xargs: something vanished meanwhile, or its path is too long. No failure."""
 
 
 class Run(Protocol):
@@ -27,50 +31,79 @@ class Run(Protocol):
     ) -> tuple[int, bytes, str]: ...
 
 
-class Entry(NamedTuple):
-    """What one path is."""
+class Baseline:
+    """The files of a fresh sandbox of one image, each looked at once: an image does not change."""
 
-    facts: str
-    """Type, mode, owner; of all but folders the size; of links the target."""
-    changed_at: str
-    """The kernel's time of the last change of any kind; the same on both sides for what was never touched."""
+    def __init__(self, fresh: Callable[[], AbstractContextManager[Run]]) -> None:
+        self._fresh = fresh
+        self._lock = threading.Lock()
+        self._entries: dict[str, str] = {}
+        self._hashes: dict[str, str] = {}
+
+    def entries(self) -> dict[str, str]:
+        with self._lock:
+            if not self._entries:
+                with self._fresh() as run:
+                    self._entries = _entries(run)
+            return self._entries
+
+    def hashes(self, paths: Sequence[str]) -> dict[str, str]:
+        with self._lock:
+            if unknown := [path for path in paths if path not in self._hashes]:
+                with self._fresh() as run:
+                    self._hashes |= _hashes(run, unknown)
+            return self._hashes
 
 
-def compare(inside: Run, before: Run) -> list[FileChange]:
-    """The changes; `inside` runs in the sandbox, `before` in a fresh one."""
-    new, old = _entries(inside), _entries(before)
+def compare(run: Run, before: Baseline) -> list[FileChange]:
+    """The changes; `run` runs in the sandbox."""
+    old, new = before.entries(), _entries(run)
     changes: dict[str, Literal["added", "modified", "deleted"]] = dict.fromkeys(new.keys() - old.keys(), "added")
     changes |= dict.fromkeys(old.keys() - new.keys(), "deleted")
     touched = []
-    for path in new.keys() & old.keys():
-        if new[path].facts != old[path].facts:
+    for path, entry in new.items():
+        if path in changes or entry == old[path]:
+            continue
+        if _facts(entry) != _facts(old[path]):
             changes[path] = "modified"
-        elif new[path].changed_at != old[path].changed_at and new[path].facts.startswith("f"):
+        elif entry.startswith("f"):
             touched.append(path)
-    hashes, hashes_before = _hashes(inside, touched), _hashes(before, touched)
-    changes |= dict.fromkeys((path for path in touched if hashes.get(path) != hashes_before.get(path)), "modified")
+    if touched:
+        hashes, hashes_before = _hashes(run, touched), before.hashes(touched)
+        changes |= dict.fromkeys((path for path in touched if hashes.get(path) != hashes_before.get(path)), "modified")
     return [FileChange(path, changes[path]) for path in sorted(changes)]
 
 
-def _entries(run: Run) -> dict[str, Entry]:
-    words = _output(run, ["sh", "-c", _LIST], "")
-    entries = {}
-    for path, facts, link in zip(words[::3], words[1::3], words[2::3], strict=True):
-        *facts_, size, changed_at = facts.split(" ")
-        entries[path] = Entry(" ".join([*facts_, "" if facts_[0] == "d" else size, link]), changed_at)
-    if "/" not in entries:
+def _entries(run: Run) -> dict[str, str]:
+    """Path → type, mode, owner, group, size, the kernel's time of the last change of any kind, target of a link.
+
+    That time is the same in every sandbox of an image for what was never touched.
+    """
+    words = _output(run, ["sh", "-c", _LIST])
+    entries = dict(zip(words[::2], words[1::2], strict=False))
+    if "/" not in entries or len(words) % 2:
         raise SandboxError("cannot compare the sandbox with its image: the image needs GNU find")
     return entries
 
 
+def _facts(entry: str) -> list[str]:
+    """What of an entry makes a difference: all but the time, and of folders the size."""
+    kind, mode, user, group, size, _, link = entry.split(" ", 6)
+    return [kind, mode, user, group, "" if kind == "d" else size, link]
+
+
 def _hashes(run: Run, paths: Sequence[str]) -> dict[str, str]:
     """Path → sha256 of its contents."""
-    if not paths:
-        return {}
-    return {line[66:]: line[:64] for line in _output(run, ["sh", "-c", _HASH], "".join(f"{path}\0" for path in paths))}
+    stdin = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+    return {line[66:]: line[:64] for line in _output(run, ["sh", "-c", _HASH], stdin)}
 
 
-def _output(run: Run, argv: list[str], stdin: str) -> list[str]:
-    """The NUL-terminated words that a command writes. What vanishes while it looks is no failure."""
-    _, data, _ = run(argv, stdin=stdin.encode("utf-8", "surrogateescape"), limit_bytes=_LIST_BYTES)
+def _output(run: Run, argv: list[str], stdin: bytes = b"") -> list[str]:
+    """The NUL-terminated words that a command writes."""
+    status, data, problem = run(argv, stdin=stdin, limit_bytes=_LIST_BYTES)
+    if status not in _OK or len(data) >= _LIST_BYTES:
+        raise SandboxError(
+            "cannot compare the sandbox with its image: the image needs GNU find, xargs and sha256sum; "
+            f"status {status} after {len(data)} bytes: {problem[-200:].strip()}"
+        )
     return data.decode("utf-8", "surrogateescape").split("\0")[:-1]

@@ -225,14 +225,11 @@ sleep 98765 >/dev/null 2>&1 &
 
 @pytest.mark.parametrize(("grading", "outside", "alone"), [("diff", 0, 1), ("layer", 1, 1), ("shared", 1, 0)])
 def test_grading(
-    grade: Grade, backend: Backend, episode_of: Callable[[Task], Episode], tmp_path: Path, grading: str, outside: int, alone: int
-) -> None:  # fmt: skip
+    grade: Grade, episode_of: Callable[[Task], Episode], tmp_path: Path, grading: str, outside: int, alone: int
+) -> None:
     """diff: what is below WORKDIR and nothing else. layer: every file, no process. shared: everything. In none of them
     counts what the agent planted for the verifier."""
     outcome, failure = grade(WHERE, agent=PLANT, grading=grading)
-    if grading == "layer" and backend.name == "docker":
-        assert "snapshot" in failure
-        return
     assert failure == ""
     assert outcome
     assert outcome.rewards == {"reward": 1.0, "outside": float(outside), "alone": float(alone)}
