@@ -1,6 +1,7 @@
-"""What a policy is made of: sizes, each layer's mixer and feed-forward, norms, positions. It knows no checkpoint's spelling.
+"""What a policy is made of: sizes, each layer's mixer and feed-forward, norms, positions.
 
-Every field is a fact about the mathematics; how the numbers are computed (dtype, device, kernels' paths) is said elsewhere.
+Every field is a fact about the mathematics. How the numbers are computed (dtype, device, the kernels' path) is said
+elsewhere, and how checkpoints spell all this is the loaders' business.
 """
 
 from __future__ import annotations
@@ -64,13 +65,13 @@ class MoEConfig(_Frozen):
     router: Literal["softmax", "sigmoid"] = "softmax"
     """What turns router logits into weights; the chosen experts' weights are then divided by their sum."""
     selection_bias: bool = False
-    """A bias for each expert that counts in the choice and not in the weights (DeepSeek-V3, arXiv 2412.19437, eq. 16)."""
+    """A bias for each expert, in the choice and not in the weights (DeepSeek-V3, arXiv 2412.19437, eq. 16)."""
     routed_scaling: float = 1.0
     """Factor on the sum of the chosen experts."""
     shared_dim: int = Field(default=0, ge=0)
     """Width of the expert that sees every token; 0: there is none."""
     aux_loss_coeff: float = Field(default=0.0, ge=0)
-    """Weight of the load-balance loss (Switch Transformer, arXiv 2101.03961, eq. 4-6), where a context collects losses."""
+    """Weight of the load-balance loss (arXiv 2101.03961, eq. 4-6), where a context collects losses."""
 
 
 class PostNormConfig(_Frozen):

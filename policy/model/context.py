@@ -19,7 +19,7 @@ class Context(Protocol):
     positions_T: Tensor
     """int64 [T]: each token's place in its own sequence, for RoPE."""
     losses: dict[str, Tensor] | None
-    """Where layers put auxiliary losses, coefficients applied, by name ("router/3", "index/5"); None: none are computed."""
+    """Where layers put auxiliary losses, coefficients applied, by name ("router/3", "index/5"); None: none wanted."""
 
     def softmax(self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, scale: float) -> Tensor:
         """Causal grouped-query attention -> [T, H, D]."""

@@ -1,4 +1,4 @@
-"""The decoder: token ids to hidden states to logits. One forward serves training and serving; a Context makes the difference."""
+"""The decoder: token ids to hidden states to logits. One forward trains and serves; a Context makes the difference."""
 
 from __future__ import annotations
 

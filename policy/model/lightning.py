@@ -34,7 +34,7 @@ class Lightning(nn.Module):
 
     def forward(self, x_TE: Tensor, rotation: Rotation, context: Context) -> Tensor:
         """[T, E] -> [T, E]; the rotation is not used."""
-        q, k, v = F.silu(self.qkv(x_TE)).view(-1, self.H, 3 * self.D).split(self.D, -1)
+        q, k, v = F.silu(self.qkv(x_TE)).view(-1, self.H, 3 * self.D).chunk(3, -1)
         mixed_THD = context.lightning(self.layer, q, k, v, _slopes(self.H, self.layer, self.n_layers, x_TE.device))
         # one norm over all heads together, then the gate
         out: Tensor = self.out(torch.sigmoid(self.gate(x_TE)) * self.norm(mixed_THD.flatten(1)))

@@ -1,4 +1,4 @@
-"""Mixture of experts: a router picks top_k experts for each token; tokens sorted by expert run through them in groups."""
+"""Mixture of experts: a router picks top_k experts for each token; tokens, sorted by expert, run through in groups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from policy.config import MoEConfig, PolicyConfig
+from policy.config import PolicyConfig
 from policy.model.context import Context
 from policy.model.mlp import MLP, gated
 
@@ -74,15 +74,15 @@ def grouped_linear(rows: Tensor, weight_XOI: Tensor, counts_X: Tensor) -> Tensor
         ends_X = counts_X.cumsum(0).to(torch.int32)
         return F.grouped_mm(rows, weight_XOI.transpose(1, 2), offs=ends_X)
     counts = counts_X.tolist()
-    parts = rows.split(counts)
-    return torch.cat(
-        [F.linear(part, weight_XOI[x]) for x, part in enumerate(parts) if counts[x]] or [rows @ weight_XOI[0].T]
-    )
+    used = [(x, part) for x, part in enumerate(torch.split(rows, counts)) if counts[x]]
+    return torch.cat([F.linear(part, weight_XOI[x]) for x, part in used])
 
 
 def balance_loss(scores_TX: Tensor, ids_Tk: Tensor) -> Tensor:
-    """Switch Transformer's (arXiv 2101.03961, eq. 4): X sum_x f_x P_x, f the choices a token makes of expert x, P its mean
-    probability (sigmoid scores divided by their sum, as in DeepSeek-V3). Equal loads give k, its least value."""
+    """Switch Transformer's (arXiv 2101.03961, eq. 4), X sum_x f_x P_x; equal loads give k.
+
+    f_x: how often a token chooses expert x. P_x: its mean probability, sigmoid scores being divided by their sum.
+    """
     X = scores_TX.shape[1]
     f_X = torch.bincount(ids_Tk.flatten(), minlength=X).to(scores_TX.dtype) / len(ids_Tk)
     p_X = (scores_TX / scores_TX.sum(-1, keepdim=True)).mean(0)

@@ -1,7 +1,7 @@
 """The context of training and scoring: whole sequences side by side, or a prefix tree, with no cache.
 
-It can record what experts and blocks were chosen, and replay choices of another forward (a sampler's, say), so that both
-compute the same function and only the numbers move.
+It can record what experts and blocks were chosen, and replay choices of another forward (a sampler's, say), so that
+both compute the same function and only the numbers move.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class PackedContext:
         """Segments as in `Forest`; without parents, separate sequences.
 
         record: filled with this forward's choices. replay: choices to follow, for the layers it has.
-        collect_losses: layers put auxiliary losses into `losses`. index_loss_coeff: weight of MSA's index loss among them.
+        collect_losses: layers put auxiliary losses into `losses`; index_loss_coeff is the weight of MSA's among them.
         path: the kernels' path, None for the device's own. ValueError: segments that are no forest.
         """
         self.forest = Forest(tuple(lengths), (-1,) * len(lengths) if parents is None else tuple(parents))
@@ -85,7 +85,8 @@ class PackedContext:
         """Depth by depth: children start from the state in which their parent ended."""
         from kernels.lightning import lightning_attention
 
-        parts, states = [], None
+        parts: list[Tensor] = []
+        states: Tensor | None = None
         for level in self._levels:
             q, k, v = (x[level.tokens][None] for x in (q_THD, k_THD, v_THD))
             start = None if states is None else states[level.parents]

@@ -1,0 +1,6 @@
+"""Checkpoints in the field's formats, read and written."""
+
+from policy.checkpoint.errors import CheckpointError
+from policy.checkpoint.load import LoadedPolicy, load, names
+
+__all__ = ["CheckpointError", "LoadedPolicy", "load", "names"]
