@@ -16,7 +16,9 @@ SPECIALS = ("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<repo_name>")
 TEXTS = st.lists(
     st.one_of(
         st.text(max_size=20),
-        st.sampled_from([*SPECIALS, "  ", "\n\n", "\t", "it's 3.14", "𝄞", "é", "e\u0301", "\u3000", "١٢٣", "½", "👩‍👩‍👧", "日本語"]),
+        st.sampled_from(
+            [*SPECIALS, "  ", "\n\n", "\t", "it's 3.14", "𝄞", "é", "e\u0301", "\u3000", "١٢٣", "½", "👩‍👩‍👧", "日本語"]
+        ),
     ),
     max_size=8,
 ).map("".join)
@@ -176,7 +178,9 @@ def test_bad_gguf(tmp_path: Path) -> None:
         Tokenizer.load(file)
     with pytest.raises(TokenizerError, match=r"found no tokenizer\.ggml\.model"):
         Tokenizer.from_gguf_metadata({})
-    with pytest.raises(TokenizerError, match="found a llama vocabulary cut as 'default', wanted gpt2 cut as one of gpt-2, smollm"):
+    with pytest.raises(
+        TokenizerError, match="found a llama vocabulary cut as 'default', wanted gpt2 cut as one of gpt-2, smollm"
+    ):
         Tokenizer.from_gguf_metadata({"tokenizer.ggml.model": "llama", "tokenizer.ggml.pre": "default"})
 
 
