@@ -255,6 +255,8 @@ class DockerSandbox:
         notes = ""
         if n_ends < 2:
             status = self._status_without_end(exec_id)
+            if status == 0:  # it ended well, so it said so: the rest of its output is lost as well
+                raise SandboxError(f"sandbox {self.id}: the engine ended the streams of a command before their end")
             if not pid:  # what the engine said about that came on either stream
                 status = 126
                 err.feed(out.data())
