@@ -5,11 +5,17 @@ from __future__ import annotations
 from policy.checkpoint.errors import CheckpointError
 from policy.checkpoint.layout import Keys, Layout
 from policy.checkpoint.llama import LlamaLayout
+from policy.checkpoint.minimax import MiniMaxLayout
+from policy.checkpoint.minimax_m2 import MiniMaxM2Layout
+from policy.checkpoint.minimax_m3 import MiniMaxM3Layout
 
 _ALL: tuple[Layout, ...] = (
     LlamaLayout("llama"),
     LlamaLayout("qwen2", qkv_bias=True),
     LlamaLayout("qwen3", head_norm=True),
+    MiniMaxLayout(),
+    MiniMaxM2Layout(),
+    MiniMaxM3Layout(),
 )
 LAYOUTS: dict[str, Layout] = {model_type: layout for layout in _ALL for model_type in layout.model_types}
 

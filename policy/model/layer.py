@@ -37,7 +37,7 @@ class Layer(nn.Module):
 
     def forward(self, x_TE: Tensor, rotation: Rotation, context: Context) -> Tensor:
         """[T, E] -> [T, E]."""
-        h_TE = self.mixer_norm(x_TE)
+        h_TE: Tensor = self.mixer_norm(x_TE)
         mixed_TE: Tensor = self.mixer(h_TE, rotation, context)
         if self.post_norm is None:
             x_TE = x_TE + mixed_TE
