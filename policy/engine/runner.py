@@ -1,0 +1,70 @@
+"""One step on tensors: chunks in, sampled ids out. It runs in the engine's worker thread and owns model and cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from policy.engine.cache import Cache
+from policy.engine.context import PagedContext
+from policy.engine.errors import RequestError
+from policy.engine.sampler import Sampled, sample
+from policy.engine.scheduler import Chunk
+from policy.model import Decoder
+
+# T tokens of the step, N requests that sample, E embedding, V vocabulary
+
+Weights = Mapping[str, Tensor] | Callable[[Decoder], None]
+"""New weights: a whole state dict, copied into the model; or a function that changes the model in place."""
+
+
+class Runner:
+    def __init__(self, model: Decoder, cache: Cache) -> None:
+        self.model, self.cache = model, cache
+        self._head_VE = self._head()
+
+    @torch.inference_mode()
+    def step(self, chunks: Sequence[Chunk], copies: list[tuple[int | None, int]]) -> Sampled:
+        """Compute chunks, one-token ones first, and sample for those that want it, in their order."""
+        self.cache.copy_states(copies)
+        ids = [id for chunk in chunks for id in chunk.request.ids[chunk.start : chunk.start + chunk.n]]
+        context = PagedContext(chunks, self.cache)
+        hidden_TE = self.model(torch.tensor(ids, device=self.cache.device), context)
+        ends = accumulate(chunk.n for chunk in chunks)
+        last = [(end - 1, chunk.request) for end, chunk in zip(ends, chunks, strict=True) if chunk.samples]
+        if not last:
+            return Sampled([], [])
+        if len(last) < len(ids):
+            hidden_TE = hidden_TE[torch.tensor([row for row, _ in last], device=self.cache.device)]
+        logits_NV = F.linear(hidden_TE.to(self._head_VE.dtype), self._head_VE)
+        return sample(logits_NV, [request.params for _, request in last], [request.uniform() for _, request in last])
+
+    def update(self, weights: Weights) -> None:
+        """RequestError: a state dict that does not fit; the model is as it was."""
+        if callable(weights):
+            with torch.no_grad():
+                weights(self.model)
+        else:
+            _fits(self.model, weights)
+            self.model.load_state_dict(weights)
+        self._head_VE = self._head()
+
+    def _head(self) -> Tensor:
+        """The head in fp32, upcast once a version instead of once a step; the model's own tensor where that is wide."""
+        weight = self.model.head_weight.detach()
+        return weight.to(torch.promote_types(weight.dtype, torch.float32))
+
+
+def _fits(model: Decoder, weights: Mapping[str, Tensor]) -> None:
+    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    wrong = [f"{name} is missing" for name in own if name not in given]
+    wrong += [f"{name} is unknown" for name in given if name not in own]
+    wrong += [f"{name} is {given[name]}, not {own[name]}" for name in own if name in given and given[name] != own[name]]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise RequestError(f"these weights do not fit the model: {'; '.join(wrong[:3])}{more}; nothing was changed")
