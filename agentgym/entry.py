@@ -23,7 +23,10 @@ class ModelFactory(Protocol):
     """What an entry point of the models group names."""
 
     def from_spec(self, rest: str, options: Mapping[str, Any]) -> Model:
-        """The model that `rest` (a spec without its kind) and the user's options describe. Raises UsageError."""
+        """The model that `rest` (a spec without its kind) and the user's options describe.
+
+        Raises UsageError, or a ValueError of one line where the package does not import agentgym.
+        """
 
 
 def names(group: str) -> list[str]:
@@ -42,7 +45,10 @@ def make_model(spec: str, options: Mapping[str, Any] | None = None) -> Model:
     factory = cast(ModelFactory, _load(MODELS, "model", kind))
     if not colon or not rest:
         raise UsageError(f"model {spec!r} says no more than its kind; wanted KIND:REST, such as replay:runs/a.jsonl")
-    return factory.from_spec(rest, options or {})
+    try:
+        return factory.from_spec(rest, options or {})
+    except ValueError as error:
+        raise UsageError(f"model {spec}: {error}") from error
 
 
 def _load(group: str, noun: str, name: str) -> Any:

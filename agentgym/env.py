@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym import backends
-from agentgym.errors import GraderError, ModelError, SandboxError, SandboxLost, TaskError
+from agentgym.errors import GraderError, ModelError, SandboxError, SandboxLost, TaskError, model_failures
 from agentgym.protocols import (
     Backend,
     Image,
@@ -34,6 +34,7 @@ from agentgym.protocols import (
     ToolCall,
     ToolContext,
     ToolResult,
+    Usage,
 )
 from agentgym.scoring.verifier import Verifier
 from agentgym.task import Healthcheck, Task, expand_variables
@@ -238,10 +239,10 @@ class Episode:
         self._messages, self._offered = list(messages), [dict(tool) for tool in tools]
         began, at = time.monotonic(), datetime.now(UTC)
         try:
-            reply = model.reply(messages, tools)
+            with model_failures():
+                reply = model.reply(messages, tools)
         except ModelError as error:
-            overflow = getattr(error, "context_overflow", False)
-            self._end(StopReason.CONTEXT_OVERFLOW if overflow else StopReason.MODEL_ERROR, error)
+            self._end(StopReason.CONTEXT_OVERFLOW if error.context_overflow else StopReason.MODEL_ERROR, error)
             raise EpisodeOver from None
         finally:
             self._timing["model_s"] += time.monotonic() - began
@@ -251,7 +252,7 @@ class Episode:
             Turn(
                 message=reply.message,
                 finish_reason=reply.finish_reason,
-                usage=reply.usage,
+                usage=Usage(reply.usage.prompt_tokens, reply.usage.completion_tokens),
                 started_at=at,
                 duration_s=time.monotonic() - began,
                 steps=[],

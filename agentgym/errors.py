@@ -16,6 +16,9 @@ A message says what was found, what was wanted, and what to do. A command's non-
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 
 class AgentGymError(Exception):
     """Root of the tree."""
@@ -48,6 +51,28 @@ class SandboxLost(SandboxError):
 class ModelError(AgentGymError):
     """The model gave no reply."""
 
+    context_overflow = False
+    """The prompt does not fit the model's window: the episode ends as that, and not as an infrastructure failure."""
+
 
 class GraderError(AgentGymError):
     """The verifier gave no trustworthy verdict."""
+
+
+@contextlib.contextmanager
+def model_failures() -> Iterator[None]:
+    """Around calls of a model: the failures of one that does not know our classes become ModelErrors.
+
+    A package that does not import agentgym (`policy` may not) gives its exceptions the attribute `context_overflow`,
+    true or false, by which they are told from its faults.
+    """
+    try:
+        yield
+    except AgentGymError:
+        raise
+    except Exception as error:
+        if not hasattr(error, "context_overflow"):
+            raise
+        failure = ModelError(str(error))
+        failure.context_overflow = bool(error.context_overflow)
+        raise failure from error

@@ -6,11 +6,11 @@ once runs each in a thread (`rollout.py`), and the work itself happens in other 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
     from agentgym.env import Episode
@@ -290,7 +290,19 @@ class Model(Protocol):
     name: str
 
     def reply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Reply:
-        """Answer; `tools` in OpenAI's shape. Raises ModelError after its own retries."""
+        """Answer; `tools` in OpenAI's shape. Raises ModelError after its own retries.
+
+        A package that does not import agentgym answers with a class of its own that has the fields of Reply, and raises
+        what `errors.model_failures` understands.
+        """
+
+
+@runtime_checkable
+class StreamingModel(Model, Protocol):
+    """A Model that can be watched while it answers."""
+
+    def stream(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Iterator[str | Reply]:
+        """The text piece by piece as it comes, at last the Reply. Closing the iterator ends the reply early."""
 
 
 class Scaffold(Protocol):

@@ -9,12 +9,13 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from agentgym import entry
 from agentgym.backends import build_image, make_backend
@@ -40,6 +41,8 @@ class Run:
     patterns: Sequence[str]
     scaffolds: Sequence[str]
     model: str | None
+    options: Mapping[str, Any]
+    """The model's."""
     sandbox: str
     parallel: int
     attempts: int
@@ -79,7 +82,7 @@ class Run:
         if asking and self.model is None:
             raise UsageError(f"scaffold {asking[0]} asks a model and none was named, wanted --model KIND:REST; "
                              f"kinds: {', '.join(entry.names(entry.MODELS))}")  # fmt: skip
-        model = entry.make_model(self.model) if asking and self.model else None
+        model = entry.make_model(self.model, self.options) if asking and self.model else None
         for attempt in range(self.attempts):
             seed = None if self.seed is None else self.seed + attempt
             for task in tasks:

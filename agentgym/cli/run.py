@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agentgym.cli.console import note, print_json
+from agentgym.cli.options import ModelOptions, read_options
 
 
 def run(
@@ -16,6 +17,7 @@ def run(
     model: Annotated[
         str | None, typer.Option(metavar="SPEC", help="KIND:REST, such as endpoint:NAME@http://localhost:8000/v1.")
     ] = None,
+    option: ModelOptions = None,
     sandbox: Annotated[str, typer.Option(metavar="BACKEND", help="namespaces or docker.")] = "namespaces",
     parallel: Annotated[int, typer.Option(min=1, metavar="N", help="Episodes at once.")] = 1,
     attempts: Annotated[int, typer.Option(min=1, metavar="K", help="Episodes of each task by each scaffold.")] = 1,
@@ -43,6 +45,7 @@ def run(
         patterns=tasks,
         scaffolds=scaffold.split(","),
         model=model,
+        options=read_options(option),
         sandbox=sandbox,
         parallel=parallel,
         attempts=attempts,

@@ -47,7 +47,6 @@ class ContextOverflow(ModelError):
     """The prompt does not fit the model's window. Trying again is no use; a shorter prompt is."""
 
     context_overflow = True
-    """How an episode tells it from other ModelErrors, whichever model raised it."""
 
 
 class EndpointConfig(BaseModel):

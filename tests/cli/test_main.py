@@ -15,9 +15,10 @@ from tests.cli.conftest import Cli, command, environment
 
 COMMANDS = {
     "": "--help --version",
+    "chat": "--help --json --model --option --prompt --system",
     "doctor": "--help --json",
     "play": "TASK --help --online --out --sandbox",
-    "run": "TASK --attempts --help --json --max-turns --model --online --out --parallel --sandbox --scaffold --seed "
+    "run": "TASK --attempts --help --json --max-turns --model --online --option --out --parallel --sandbox --scaffold --seed "
     "--timeout-s",
     "sandbox": "--help",
     "sandbox prune": "--help --images --sandbox",
