@@ -155,8 +155,9 @@ class DockerSandbox:
         """`docker commit`; the engine's image goes with the last object that holds the answer's `detail`."""
         self._running()
         with engine_errors(f"snapshot sandbox {self.id}"):
-            label = f"LABEL {docker_labels.IMAGE}=snapshot"
-            ref: str = self._api.commit(self.id, changes=[label])["Id"]
+            # it has its container's other labels, the owner's among them
+            labels = f"LABEL {docker_labels.IMAGE}=snapshot {docker_labels.TTL_S}=inf"
+            ref: str = self._api.commit(self.id, changes=[labels])["Id"]
         detail = _Snapshot(self.spec.image.detail)
         weakref.finalize(detail, _remove_image, self._api, ref, os.getpid())
         return replace(self.spec.image, ref=ref, detail=detail)
@@ -321,7 +322,8 @@ def _remove_image(api: Any, ref: str, owner_pid: int) -> None:
     """Does nothing in a forked child of the owner. One still in use is left to `prune`."""
     if os.getpid() == owner_pid:
         with contextlib.suppress(SandboxError), engine_errors(f"remove snapshot {ref}"):
-            api.remove_image(ref, force=True)
+            # noprune: a snapshot below it may still be held
+            api.remove_image(ref, force=True, noprune=True)
 
 
 def _remove_container(api: Any, name: str, owner_pid: int) -> None:
@@ -449,6 +451,13 @@ class DockerBackend:
                 name = container["Names"][0].lstrip("/")
                 _remove_container(api, name, os.getpid())
                 removed.append(f"container {name} ({why})")
+        with engine_errors("list snapshots"):
+            snapshots = api.images(filters={"label": f"{docker_labels.IMAGE}=snapshot"})
+        for snapshot in snapshots:
+            if why := docker_labels.why_stale(snapshot["Labels"], ""):
+                with contextlib.suppress(SandboxError), engine_errors(f"remove snapshot {snapshot['Id']}"):
+                    api.remove_image(snapshot["Id"], force=True)  # and those below it
+                    removed.append(f"snapshot {snapshot['Id']} ({why})")
         if images:
             with engine_errors("remove images"):
                 for image in api.images(filters={"label": docker_labels.IMAGE}):

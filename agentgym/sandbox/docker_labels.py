@@ -18,11 +18,11 @@ OWNER_HOST = "agentgym.owner_host"
 CREATED_AT = "agentgym.created_at"
 TTL_S = "agentgym.ttl_s"
 IMAGE = "agentgym.image"
-"""On images that `build` made."""
+"""On images: "true" of those that `build` made, "snapshot" of the others."""
 
 
 def container_labels(own: Mapping[str, str], ttl_s: float) -> dict[str, str]:
-    """`own` and the owner's, for a container that this process creates now."""
+    """`own` and the owner's, for a container that this process creates now, and for its snapshots."""
     pid, _, start = owner_key(os.getpid()).partition("-")
     return {
         **own,

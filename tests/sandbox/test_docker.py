@@ -186,6 +186,29 @@ def test_prune_removes_what_nobody_owns(
 
 
 @pytest.mark.docker
+def test_prune_removes_the_snapshots_of_a_dead_owner_alone(
+    docker_backend: DockerBackend, start: Callable[..., DockerSandbox], api: Any
+) -> None:
+    kept = start().snapshot()
+    program = (
+        "import os, signal; from pathlib import Path; from agentgym.protocols import SandboxSpec\n"
+        "from agentgym.sandbox.docker import DockerBackend\n"
+        f"backend = DockerBackend(); sandbox = backend.create(SandboxSpec(backend.build(Path({str(BASE)!r}))))\n"
+        "sandbox.start(); fork = sandbox.fork().fork()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", program])
+    assert owner.wait() == -9
+    theirs = {"label": f"{docker_labels.OWNER_PID}={owner.pid}"}
+    assert len(api.images(filters=theirs, all=True)) == 2
+    assert eventually(lambda: not api.containers(all=True, filters=theirs), timeout_s=20)
+    removed = docker_backend.prune()
+    assert [line for line in removed if line.startswith("snapshot ") and f"owner {owner.pid} is dead" in line]
+    assert api.images(filters=theirs, all=True) == []
+    assert start(image=kept).exec("echo here").stdout == "here\n"
+
+
+@pytest.mark.docker
 def test_prune_removes_what_has_exited(
     docker_backend: DockerBackend, start: Callable[..., DockerSandbox], api: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 
@@ -100,6 +101,18 @@ def test_snapshot_is_an_image(sandbox: Sandbox, make_sandbox: Callable[..., Sand
     assert sandbox.exec("cat file").stdout == "now\n"
     sandbox.stop()
     assert make_sandbox(image=image).exec("cat file").stdout == "then\n"
+
+
+def test_a_snapshot_outlives_those_on_top_of_it(sandbox: Sandbox, make_sandbox: Callable[..., Sandbox]) -> None:
+    sandbox.exec("echo kept > file")
+    below = sandbox.snapshot()
+    sandbox.stop()
+    middle = make_sandbox(image=below)
+    on_top = middle.snapshot()
+    middle.stop()
+    del on_top, middle
+    gc.collect()
+    assert make_sandbox(image=below).exec("cat file").stdout == "kept\n"
 
 
 def test_snapshots_of_two_moments(sandbox: Sandbox, make_sandbox: Callable[..., Sandbox], forks: object) -> None:
