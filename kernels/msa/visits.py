@@ -1,0 +1,59 @@
+"""Block indices turned round: for each kv head and block, the queries that visit it (compressed sparse rows).
+
+The order is that of the queries, so whatever is summed along it comes out the same each time.
+
+T queries, K kv heads, N blocks of all sequences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from kernels.msa.packing import Packing
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    entries: Tensor
+    """int64: places in block_indices [T,K,top_k] counted flat, by kv head, then block, then query. Those that name no
+    visible block come last."""
+    pointers: Tensor
+    """[K*N+1] int64: where the entries of each kv head and block begin."""
+    top_k: int
+    n_blocks: int
+    block_bounds: list[int]
+    """The number of each sequence's first block, and N last."""
+
+    @classmethod
+    def of(cls, block_indices: Tensor, packing: Packing, block_size: int) -> Visits:
+        _, K, top_k = block_indices.shape
+        bounds = packing.block_bounds(block_size)
+        n_blocks, device = bounds[-1], block_indices.device
+        local_T = packing.position_T // block_size
+        seen = (block_indices >= 0) & (block_indices <= local_T[:, None, None])
+        first_N = torch.tensor(bounds[:-1], dtype=torch.int32, device=device)
+        head_K = torch.arange(K, dtype=torch.int32, device=device) * n_blocks
+        row = block_indices + first_N[packing.sequence_T][:, None, None] + head_K[:, None]
+        rows, entries = row.where(seen, K * n_blocks).flatten().sort(stable=True)
+        starts = torch.arange(K * n_blocks + 1, dtype=rows.dtype, device=device)
+        return cls(entries, torch.searchsorted(rows, starts), top_k, n_blocks, bounds)
+
+    def __call__(self, packing: Packing, block_size: int, at_most: int) -> Iterator[tuple[int, slice, Tensor, int]]:
+        """Each visited (kv head, keys, queries int64, position of the first key), `at_most` queries at a time."""
+        n_heads = (self.pointers.numel() - 1) // self.n_blocks if self.n_blocks else 0
+        query_E = self.entries // (self.top_k * max(n_heads, 1))
+        pointers = self.pointers.tolist()
+        for head in range(n_heads):
+            for sequence, (_, keys) in enumerate(packing):
+                first, last = self.block_bounds[sequence : sequence + 2]
+                rows = pointers[head * self.n_blocks + first : head * self.n_blocks + last + 1]
+                for block, (begin, end) in enumerate(pairwise(rows)):
+                    position = block * block_size
+                    at = slice(keys.start + position, min(keys.start + position + block_size, keys.stop))
+                    for start in range(begin, end, at_most):
+                        yield head, at, query_E[start : min(start + at_most, end)], position
