@@ -1,4 +1,4 @@
-"""Lightning attention: linear attention with a constant decay for each head (MiniMax-01, arXiv 2501.08313). See README.md."""
+"""Lightning attention: linear attention with a constant decay for each head (arXiv 2501.08313). See README.md."""
 
 from kernels.lightning.op import lightning_attention, lightning_step
 from kernels.lightning.slopes import decay_slopes

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 
-def recurrent(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor, slopes_H: Tensor, state_BHDD: Tensor) -> tuple[Tensor, Tensor]:
+def recurrent(
+    q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor, slopes_H: Tensor, state_BHDD: Tensor
+) -> tuple[Tensor, Tensor]:
     """S_t = exp(-s) S_(t-1) + k_t^T v_t and o_t = q_t S_t, computed in the state's dtype: o [B,T,H,D] and the last S.
 
     The token itself has decay 0: it enters with weight 1. There is no 1/sqrt(D).

@@ -5,6 +5,8 @@ B batch, T tokens, H heads, D head dim, N sequences, S slots.
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 
@@ -67,7 +69,7 @@ def lightning_attention(
     bounds = cu_seqlens.tolist()
     parts = [
         _whole(*(x[:, first:last] for x in (q, k, v)), slopes, initial_state[n : n + 1], path)
-        for n, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False))
+        for n, (first, last) in enumerate(itertools.pairwise(bounds))
     ]
     return torch.cat([o for o, _ in parts], 1).to(q.dtype), torch.cat([state for _, state in parts])
 
@@ -110,7 +112,9 @@ def lightning_step(
     path = resolve(path, q, k, v, slopes, state, slots)
     _check_state(state, (state.shape[0], H, D, D), torch.promote_types(q.dtype, torch.float32))
     if torch.is_grad_enabled() and any(x.requires_grad for x in (q, k, v, state)):
-        raise KernelInputError("lightning_step has no gradient: call lightning_attention, or step under torch.no_grad()")
+        raise KernelInputError(
+            "lightning_step has no gradient: call lightning_attention, or step under torch.no_grad()"
+        )
     if state.stride()[-2:] != (D, 1):
         raise KernelInputError(f"state has strides {state.stride()}: its last two dimensions must be contiguous")
     _check_slots(slots, N, state.shape[0])
