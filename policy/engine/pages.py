@@ -26,14 +26,12 @@ class PagePool:
         """
         if n > self.n_free:
             raise ValueError(f"{n} pages wanted, {self.n_free} free")
-        if after is not None and self._map[after + 1 : after + 1 + n].count(_HELD) == 0 and after + n < self.n_pages:
-            return self._hold(range(after + 1, after + 1 + n)), range(0)
+        if after is not None and after + n < self.n_pages and not self._map[after + 1 : after + 1 + n].count(_HELD):
+            return self._hold(range(after + 1, after + 1 + n)), self._set_aside(after + 1 + n, room)
         while True:
             start = self._map.find(_FREE * (n + room))
             if start >= 0:
-                aside = range(start + n, start + n + room)
-                self._map[aside.start : aside.stop] = _ROOM * room
-                return self._hold(range(start, start + n)), aside
+                return self._hold(range(start, start + n)), self._set_aside(start + n, room)
             if not room:
                 break
             room //= 2
@@ -47,6 +45,14 @@ class PagePool:
             self.counts[page] = 1
         self.n_free -= len(pages)
         return list(pages)
+
+    def _set_aside(self, start: int, room: int) -> range:
+        """As much of the room from this page on as is free."""
+        stop = start
+        while stop < min(start + room, self.n_pages) and self._map[stop] == _FREE[0]:
+            self._map[stop] = _ROOM[0]
+            stop += 1
+        return range(start, stop)
 
     def free(self, page: int) -> None:
         """Give a page back that nobody counts."""

@@ -119,7 +119,7 @@ class Scheduler:
             self.cache.release(shared, range(0))
             return False
         request.table.extend(shared)
-        pages, request.table.room = self.cache.take(wanted, self._room(request))
+        pages, request.table.room = self.cache.take(wanted, self._room(request), shared[-1] if shared else None)
         request.table.extend(pages)
         request.computed = len(shared) * size
         if request.is_new:

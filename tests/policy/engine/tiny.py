@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 def model(kind: str = "softmax", *, seed: int = 0, max_context: int = 256) -> Decoder:
-    mixers = {"softmax": "ss", "lightning": "ll", "mixed": "lsl", "msa": "sm", "moe": "ss"}[kind]
+    mixers = {"softmax": "ss", "lightning": "ll", "mixed": "lslm", "msa": "sm", "moe": "ss"}[kind]
     names = {"s": "softmax", "l": "lightning", "m": "msa"}
     layers = tuple(
         LayerConfig(mixer=names[letter], feed_forward="moe" if kind == "moe" else "dense")  # type: ignore[arg-type]
