@@ -69,13 +69,15 @@ def choose(scores_TX: Tensor, bias_X: Tensor | None, top_k: int) -> Tensor:
 
 
 def grouped_linear(rows: Tensor, weight_XOI: Tensor, counts_X: Tensor) -> Tensor:
-    """Rows [R, I], sorted by expert, counts_X[x] of them for expert x -> [R, O]."""
+    """Rows [R, I], sorted by expert, counts_X[x] of them for expert x -> [R, O], R > 0."""
     if rows.is_cuda:
         ends_X = counts_X.cumsum(0).to(torch.int32)
         return F.grouped_mm(rows, weight_XOI.transpose(1, 2), offs=ends_X)
     counts = counts_X.tolist()
     used = [(x, part) for x, part in enumerate(torch.split(rows, counts)) if counts[x]]
-    return torch.cat([F.linear(part, weight_XOI[x]) for x, part in used])
+    # the gradient of one unbind is one stack; that of each weight_XOI[x] would be as large as all experts
+    experts = weight_XOI.unbind() if torch.is_grad_enabled() else weight_XOI
+    return torch.cat([F.linear(part, experts[x]) for x, part in used])
 
 
 def balance_loss(scores_TX: Tensor, ids_Tk: Tensor) -> Tensor:

@@ -23,10 +23,9 @@ class Rotation:
     def __call__(self, x: Tensor) -> Tensor:
         """x [T, heads, D], D >= R; the dims from R on pass unchanged. Turned in cos' precision, dtype kept."""
         R = self.cos_TR.shape[-1]
-        turning, passing = x[..., :R], x[..., R:]
-        first, second = turning[..., : R // 2], turning[..., R // 2 :]
-        turned = (turning * self.cos_TR).addcmul(torch.cat((second, first), -1), self.sin_TR).to(x.dtype)
-        return turned if x.shape[-1] == R else torch.cat((turned, passing), -1)
+        turning = x if x.shape[-1] == R else x[..., :R]
+        turned = (turning * self.cos_TR).addcmul(turning.roll(R // 2, -1), self.sin_TR).to(x.dtype)
+        return turned if x.shape[-1] == R else torch.cat((turned, x[..., R:]), -1)
 
 
 def rotation(positions_T: Tensor, rope: RopeConfig, dtype: torch.dtype) -> Rotation:
