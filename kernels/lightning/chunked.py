@@ -44,7 +44,7 @@ class ChunkedLightning(torch.autograd.Function):
         return o, state if starts else state.clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_o: Tensor, d_state: Tensor) -> Any:
         q, k, v, slopes, *starts = ctx.saved_tensors
         dtype = d_state.dtype
@@ -73,14 +73,16 @@ class _Piece:
 
     def of(self, x_BTHD: Tensor, dtype: torch.dtype) -> Tensor:
         """[B,H,N,C,D], contiguous."""
-        x_BTHD = x_BTHD[:, self.first : self.first + self.n * self.chunk]
-        x_BHNCD = x_BTHD.unflatten(1, (self.n, self.chunk)).permute(0, 3, 1, 2, 4)
-        return x_BHNCD.to(dtype, memory_format=torch.contiguous_format)
+        return self._view(x_BTHD).to(dtype, memory_format=torch.contiguous_format)
 
     def put(self, x_BTHD: Tensor, part_BHNCD: Tensor) -> None:
         """The inverse of `of`."""
+        self._view(x_BTHD).copy_(part_BHNCD)
+
+    def _view(self, x_BTHD: Tensor) -> Tensor:
+        B, _, H, D = x_BTHD.shape
         x_BTHD = x_BTHD[:, self.first : self.first + self.n * self.chunk]
-        x_BTHD.unflatten(1, (self.n, self.chunk)).copy_(part_BHNCD.permute(0, 2, 3, 1, 4))
+        return x_BTHD.view(B, self.n, self.chunk, H, D).permute(0, 3, 1, 2, 4)
 
 
 def _pieces(n_tokens: int, chunk: int) -> Iterator[_Piece]:

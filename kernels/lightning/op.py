@@ -61,14 +61,13 @@ def lightning_attention(
         check_head_dim(D)
         if cu_seqlens is None:
             cu_seqlens = torch.arange(B + 1, dtype=torch.int32, device=q.device) * T
-        o, state = TritonLightning.apply(q, k, v, slopes, initial_state, cu_seqlens.int(), 0, 0)
-        return o, state
+        return TritonLightning.apply(q, k, v, slopes, initial_state, cu_seqlens.int(), 0, 0)  # type: ignore[no-any-return, no-untyped-call]
     if cu_seqlens is None:
         o, state = _whole(q, k, v, slopes, initial_state, path)
         return o.to(q.dtype), state
     bounds = cu_seqlens.tolist()
     parts = [
-        _whole(*(x[:, first:last] for x in (q, k, v)), slopes, initial_state[n : n + 1], path)
+        _whole(q[:, first:last], k[:, first:last], v[:, first:last], slopes, initial_state[n : n + 1], path)
         for n, (first, last) in enumerate(itertools.pairwise(bounds))
     ]
     return torch.cat([o for o, _ in parts], 1).to(q.dtype), torch.cat([state for _, state in parts])
@@ -78,8 +77,7 @@ def _whole(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, state: Tensor, path:
     """Sequences of one length each."""
     if path == "naive":
         return naive.recurrent(q, k, v, slopes, state)
-    o, state = ChunkedLightning.apply(q, k, v, slopes, state, CHUNK)
-    return o, state
+    return ChunkedLightning.apply(q, k, v, slopes, state, CHUNK)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def lightning_step(
@@ -127,7 +125,8 @@ def lightning_step(
     if path == "naive":
         outputs = []
         for n, slot in enumerate(range(N) if slots is None else slots.tolist()):
-            o, new = naive.recurrent(*(x[None, n : n + 1] for x in (q, k, v)), slopes, state[slot : slot + 1])
+            row = slice(n, n + 1)
+            o, new = naive.recurrent(q[None, row], k[None, row], v[None, row], slopes, state[slot : slot + 1])
             state[slot] = new[0]
             outputs.append(o[0])
         return torch.cat(outputs).to(q.dtype) if outputs else torch.empty_like(q)

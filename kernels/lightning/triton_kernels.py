@@ -7,7 +7,7 @@ in registers). A program owns one head and a tile of BLOCK_V columns of the stat
 
 REVERSE reads every sequence from its last token to its first; the backward pass is made of that (README.md).
 """
-# mypy: allow-untyped-defs, allow-untyped-decorators
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators
 
 from __future__ import annotations
 

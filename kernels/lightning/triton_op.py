@@ -40,7 +40,7 @@ class TritonLightning(torch.autograd.Function):
         return attend(q, k, v, slopes, state, segments)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_o: Tensor, d_state: Tensor) -> Any:
         q, k, v, slopes, state = ctx.saved_tensors
         segments = ctx.segments
@@ -95,8 +95,9 @@ def attend(
     """o [B,T,H,D] in q's dtype and the last state [N,H,D,D] float32; initial may have any strides."""
     B, T, H, D = q.shape
     shared = dict(HEADS=H, DIM=D)
-    tokens = dict(
-        CHUNK=segments.chunk, BLOCK_V=min(D, _STATE_TILE // D), REVERSE=reverse,
+    block_v = min(D, _STATE_TILE // D)
+    tokens: dict[str, Any] = dict(
+        CHUNK=segments.chunk, BLOCK_V=block_v, REVERSE=reverse,
         # float32 in three tf32 products: as exact as float32 to a few ulp, and still on the tensor cores
         PRECISION="tf32x3" if q.dtype == torch.float32 else "tf32",
         num_warps=8 if D >= 128 else 4, num_stages=1 if D > 128 or q.dtype == torch.float32 else 2,
@@ -108,7 +109,7 @@ def attend(
     final = q.new_empty(N, H, D, D, dtype=torch.float32)
     where = (segments.cu_seqlens, segments.sequence_M, segments.offsets)
     kv_strides = (*k.stride()[:2], *v.stride()[:2])
-    grid = (M, H, D // tokens["BLOCK_V"])
+    grid = (M, H, D // block_v)
     block = min(1024, D * D)
     if M:
         triton_kernels.segment_states[grid](
