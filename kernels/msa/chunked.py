@@ -9,6 +9,8 @@ T tokens, H query heads, K kv heads, G = H / K heads a group, D head dim, n quer
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -32,9 +34,10 @@ def select(
         index_k_JD = F.pad(index_k[keys].to(dtype), (0, 0, 0, -(keys.stop - keys.start) % block_size))
         first, ahead = queries.start, (keys.stop - keys.start) - queries.stop
         while first < queries.stop:
-            # more queries at a time where fewer keys are visible
-            n_keys = _up(first + 1 + ahead, block_size)
-            last = min(first + max(SCORES // (K * n_keys), 1), queries.stop)
+            # more queries at a time where fewer keys are visible: n (older + n) scores a head
+            older = first + ahead + block_size
+            n = (math.isqrt(older * older + 4 * SCORES // K) - older) // 2
+            last = min(first + max(n, 1), queries.stop)
             n_keys = _up(last + ahead, block_size)
             part = slice(first, last)
             scores = index_q[part].to(dtype).flatten(0, 1) @ index_k_JD[:n_keys].T
@@ -42,7 +45,7 @@ def select(
                 scores.view(last - first, K, -1, block_size), packing.position_T[part], top_k, dim**-0.5, with_lse
             )
             block_indices[part, :, : choice.shape[-1]] = choice
-            if lse is not None:
+            if lse is not None and choice_lse is not None:
                 lse[part] = choice_lse
             first = last
     return block_indices, lse
@@ -115,7 +118,7 @@ def backward(
     """(d_q, d_k, d_v)."""
     K = k.shape[1]
     q_KTGD, d_o_KTGD = _by_group(q, K), _by_group(d_o, K)
-    lse_KTG = lse.to(q_KTGD.dtype).unflatten(1, (K, -1)).transpose(0, 1)
+    lse_KTG = _by_group(lse[..., None], K)[..., 0]
     delta_KTG = (_by_group(o, K) * d_o_KTGD).sum(-1)
     k_KJD, v_KJD = _by_head(k), _by_head(v)
     d_q_KTGD, d_k_KJD, d_v_KJD = torch.zeros_like(q_KTGD), torch.zeros_like(k_KJD), torch.zeros_like(v_KJD)
@@ -144,7 +147,7 @@ def index_loss(
     K = k.shape[1]
     q_KTGD, k_KJD = _by_group(q, K), _by_head(k)
     index_q_KTD, index_k_JD = _by_head(index_q), index_k.to(q_KTGD.dtype)
-    lse_KTG, index_lse_KT = lse.unflatten(1, (K, -1)).transpose(0, 1), index_lse.T
+    lse_KTG, index_lse_KT = _by_group(lse[..., None], K)[..., 0], index_lse.T
     d_index_q_KTD, d_index_k_JD = torch.zeros_like(index_q_KTD), torch.zeros_like(index_k_JD)
     loss = q_KTGD.new_zeros(())
     index_scale, mean = index_q.shape[-1] ** -0.5, 1.0 / max(index_q.shape[0] * K, 1)
@@ -171,7 +174,7 @@ def select_paged(index_q: Tensor, index_k_pages: Tensor, block_tables: Tensor, s
         pages = block_tables[n, : -(-length // page)].long()
         scores_KJ = index_q[n].to(dtype) @ index_k_pages[pages].to(dtype).flatten(0, 1).T
         scores_KJ[:, length:] = -torch.inf
-        score_KN = scores_KJ.unflatten(1, (-1, page)).amax(-1) if length else scores_KJ.new_empty(len(scores_KJ), 0)
+        score_KN = scores_KJ.view(len(scores_KJ), len(pages), page).amax(-1)
         local_K = torch.full((len(scores_KJ),), (length - 1) // page, device=index_q.device)
         choice = top_keys(score_KN.float(), local_K, top_k)
         choices.append(F.pad(choice, (0, top_k - choice.shape[-1]), value=-1))
@@ -194,14 +197,14 @@ def decode(
     v_NKJD = v_pages.transpose(1, 2)[pages_NKS, heads_K1].flatten(2, 3).to(dtype)
     # what lies behind a sequence's end may be anything, NaN too
     v_NKJD = v_NKJD.masked_fill(hidden_NKJ[..., None], 0.0)
-    scores = q.to(dtype).unflatten(1, (K, -1)) @ k_NKJD.mT * scale
+    scores = q.to(dtype).reshape(len(q), K, q.shape[1] // K, q.shape[2]) @ k_NKJD.mT * scale
     scores = scores.masked_fill(hidden_NKJ[:, :, None], -torch.inf)
     p = scores.softmax(-1).masked_fill((hidden_NKJ.all(-1))[:, :, None, None], 0.0)
     return (p @ v_NKJD).flatten(1, 2).to(q.dtype)
 
 
 def _scores(q_nGD: Tensor, k_JD: Tensor, packing: Packing, queries: Tensor, position: int, scale: float) -> Tensor:
-    scores_nGJ = (q_nGD.flatten(0, 1) @ k_JD.T).unflatten(0, q_nGD.shape[:2]).mul_(scale)
+    scores_nGJ = (q_nGD.flatten(0, 1) @ k_JD.T).view(*q_nGD.shape[:2], len(k_JD)).mul_(scale)
     return scores_nGJ.masked_fill_(_future(packing, queries, position, len(k_JD))[:, None], -torch.inf)
 
 
@@ -212,8 +215,9 @@ def _future(packing: Packing, queries: Tensor, position: int, n_keys: int) -> Te
 
 def _by_group(x_THD: Tensor, n_groups: int) -> Tensor:
     """[K,T,G,D] in at least float32."""
+    T, H, D = x_THD.shape
     dtype = torch.promote_types(x_THD.dtype, torch.float32)
-    return x_THD.to(dtype).unflatten(1, (n_groups, -1)).transpose(0, 1).contiguous()
+    return x_THD.to(dtype).reshape(T, n_groups, H // n_groups, D).transpose(0, 1).contiguous()
 
 
 def _by_head(x_TKD: Tensor) -> Tensor:

@@ -22,13 +22,14 @@ def select(
         scores_TKJ = _scores(index_q[queries], index_k[keys]).float()
         scores_TKJ = scores_TKJ.masked_fill(_future(position_T, scores_TKJ.shape[-1])[:, None], -torch.inf)
         padding = -scores_TKJ.shape[-1] % block_size
-        score_TKN = F.pad(scores_TKJ, (0, padding), value=-torch.inf).unflatten(-1, (-1, block_size)).amax(-1)
+        padded = F.pad(scores_TKJ, (0, padding), value=-torch.inf)
+        n_blocks = padded.shape[-1] // block_size
+        score_TKN = padded.reshape(*padded.shape[:2], n_blocks, block_size).amax(-1)
         visible_TKN = score_TKN > -torch.inf
         local_TK1 = (position_T // block_size)[:, None, None].expand(-1, score_TKN.shape[1], 1)
         score_TKN = score_TKN.scatter(-1, local_TK1, torch.inf)
         # stable: of equal scores the lowest block comes first
         best = score_TKN.sort(dim=-1, descending=True, stable=True).indices[..., :top_k]
-        n_blocks = score_TKN.shape[-1]
         chosen = best.where(visible_TKN.gather(-1, best), n_blocks).sort(dim=-1).values
         chosen = F.pad(chosen.where(chosen < n_blocks, -1), (0, top_k - chosen.shape[-1]), value=-1)
         parts.append(chosen.int())
@@ -94,7 +95,7 @@ def _main_scores(
     q: Tensor, k: Tensor, block_indices: Tensor, position_T: Tensor, block_size: int, scale: float
 ) -> Tensor:
     dtype = torch.promote_types(q.dtype, torch.float32)
-    q_TKGD = q.to(dtype).unflatten(1, (k.shape[1], -1))
+    q_TKGD = q.to(dtype).reshape(len(q), k.shape[1], q.shape[1] // k.shape[1], q.shape[2])
     scores_TKGJ = torch.einsum("tkgd,jkd->tkgj", q_TKGD, k.to(dtype)) * scale
     return scores_TKGJ.masked_fill(~allowed(block_indices, position_T, k.shape[0], block_size)[:, :, None], -torch.inf)
 

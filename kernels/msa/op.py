@@ -339,7 +339,7 @@ def msa_decode(
 
 def _implementation(path: Path) -> Implementation:
     if path == "triton":
-        from kernels.msa import triton_op
+        import kernels.msa.triton_op as triton_op
 
         return triton_op
     return chunked
@@ -358,7 +358,8 @@ def _attend(
     if path == "naive":
         o, lse = naive.attention(q, k, v, block_indices, packing, block_size, scale)
         return o, lse.detach()
-    o, lse = _SparseAttention.apply(q, k, v, block_indices, packing, block_size, scale, _implementation(path))
+    args = (q, k, v, block_indices, packing, block_size, scale, _implementation(path))
+    o, lse = _SparseAttention.apply(*args)  # type: ignore[no-untyped-call]
     return o, lse
 
 
@@ -379,7 +380,8 @@ def _index_loss(path: Path, q: Tensor, k: Tensor, index_q: Tensor, index_k: Tens
     if path == "naive":
         block_indices, _, _, packing, block_size, scale = args
         return naive.index_loss(q, k, index_q, index_k, block_indices, packing, block_size, scale)
-    loss: Tensor = _IndexLoss.apply(index_q, index_k, q.detach(), k.detach(), *args, _implementation(path))
+    args = (index_q, index_k, q.detach(), k.detach(), *args, _implementation(path))
+    loss: Tensor = _IndexLoss.apply(*args)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -395,7 +397,7 @@ class _SparseAttention(torch.autograd.Function):
         return o, lse
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_o: Tensor, _: Tensor) -> Any:
         return *ctx.implementation.backward(d_o, *ctx.saved_tensors, *ctx.args), *[None] * 5
 
@@ -411,7 +413,7 @@ class _IndexLoss(torch.autograd.Function):
         return loss
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, d_loss: Tensor) -> Any:
         d_index_q, d_index_k = ctx.saved_tensors
         return d_index_q * d_loss, d_index_k * d_loss, *[None] * 9

@@ -6,7 +6,7 @@ its own (`combine` in triton_queries sums the slots), gradients are written per 
 
 A tile of TILE keys of the block has a program of its own.
 """
-# mypy: allow-untyped-defs, allow-untyped-decorators
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators
 
 from __future__ import annotations
 

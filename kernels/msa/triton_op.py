@@ -53,9 +53,7 @@ def select(
     return chosen, lse
 
 
-def select_paged(
-    index_q: Tensor, index_k_pages: Tensor, block_tables: Tensor, seq_lens: Tensor, top_k: int
-) -> Tensor:
+def select_paged(index_q: Tensor, index_k_pages: Tensor, block_tables: Tensor, seq_lens: Tensor, top_k: int) -> Tensor:
     """As chunked.select_paged."""
     N, K, Di = index_q.shape
     page, n_blocks = index_k_pages.shape[1], block_tables.shape[1]

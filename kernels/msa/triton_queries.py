@@ -4,7 +4,7 @@ The G query heads of the group are the rows of its matrix products, padded to 16
 split among programs and keys in pages), the gradient of q, and the index loss with the gradient of index_q.
 Scores are kept in units of log 2.
 """
-# mypy: allow-untyped-defs, allow-untyped-decorators
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def attend_queries(
     HEADS: tl.constexpr, GROUP: tl.constexpr, ROWS: tl.constexpr, DIM: tl.constexpr, BLOCK: tl.constexpr,
     TILE: tl.constexpr, PAGED: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """o[query, split, head] and lse[query, split, head] over the slots of one split; zeros and -inf where none is seen."""
+    """o[query, split, head] and lse[query, split, head] of one split's slots; zeros and -inf if none is seen."""
     query, kv_head, split = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
     row, dim = tl.arange(0, ROWS), tl.arange(0, DIM)
     head, inside = kv_head * GROUP + row, row < GROUP

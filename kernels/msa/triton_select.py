@@ -5,7 +5,7 @@ index keys; `top_blocks` picks by an integer key that holds the score's bits and
 
 A row is a query of one kv head. Keys are packed, or in pages of one block each (PAGED).
 """
-# mypy: allow-untyped-defs, allow-untyped-decorators
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def score_blocks(
     HEADS: tl.constexpr, HEADS_PADDED: tl.constexpr, QUERIES: tl.constexpr, ROWS: tl.constexpr, DIM: tl.constexpr,
     BLOCK: tl.constexpr, TILE: tl.constexpr, PAGED: tl.constexpr, WITH_SUM: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
-    """block_max[query, head, block] = greatest index_q . index_k, block_sum the sum of exp(scale (score - greatest))."""
+    """block_max[query, head, block] = greatest index_q . index_k, block_sum = sum of exp(scale (score - greatest))."""
     first_query = tl.program_id(0) * QUERIES
     first_block = tl.program_id(1) * blocks_a_program
     row, dim = tl.arange(0, ROWS), tl.arange(0, DIM)
