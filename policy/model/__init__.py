@@ -4,5 +4,6 @@ from policy.model.context import Context
 from policy.model.decoder import Decoder
 from policy.model.forest import Forest
 from policy.model.packed import Choices, PackedContext
+from policy.model.score import Scores, score
 
-__all__ = ["Choices", "Context", "Decoder", "Forest", "PackedContext"]
+__all__ = ["Choices", "Context", "Decoder", "Forest", "PackedContext", "Scores", "score"]

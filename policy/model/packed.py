@@ -65,7 +65,7 @@ class PackedContext:
         self.msa_paths: dict[int, str] = {}
         """By layer, the path that MSA took; "dense" where every block was chosen anyway."""
         self._record, self._replay = record, replay
-        self._index_loss_coeff, self._path = index_loss_coeff, path
+        self._index_loss_coeff, self.path = index_loss_coeff, path
 
     def softmax(self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, scale: float) -> Tensor:
         """A call for each segment: its queries against the keys of its path, so that no pair is computed in vain."""
@@ -91,7 +91,7 @@ class PackedContext:
             q, k, v = (x[level.tokens][None] for x in (q_THD, k_THD, v_THD))
             start = None if states is None else states[level.parents]
             o, states = lightning_attention(
-                q, k, v, slopes_H, initial_state=start, cu_seqlens=level.cu_seqlens, path=self._path
+                q, k, v, slopes_H, initial_state=start, cu_seqlens=level.cu_seqlens, path=self.path
             )
             parts.append(o[0])
         return parts[0] if len(parts) == 1 else torch.cat(parts)[self._from_levels]
@@ -123,7 +123,7 @@ class PackedContext:
             index_loss_coeff=self._index_loss_coeff if self.losses is not None else 0.0,
             cu_seqlens_q=self._cu_seqlens_q,
             cu_seqlens_k=self._cu_seqlens_k,
-            path=self._path,
+            path=self.path,
         )
         self.msa_paths[layer] = output.path
         if self._record is not None:
@@ -138,6 +138,15 @@ class PackedContext:
 
     def replay_experts(self, layer: int) -> Tensor | None:
         return self._replay.experts.get(layer) if self._replay else None
+
+    @cached_property
+    def predecessors_T(self) -> Tensor:
+        """int64 [T]: where on the flat axis the token before each token lies; -1 for the first of a sequence."""
+        forest = self.forest
+        before = [t - 1 for t in range(forest.n_tokens)]
+        for start, parent in zip(forest.starts, forest.parents, strict=False):
+            before[start] = -1 if parent < 0 else forest.tokens(parent)[-1]
+        return self._tensor(before)
 
     def _tensor(self, values: Sequence[int], dtype: torch.dtype = torch.int64) -> Tensor:
         return torch.tensor(values, dtype=dtype, device=self.device)
