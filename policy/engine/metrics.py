@@ -12,6 +12,8 @@ _WINDOW_S = 10.0
 @dataclass(frozen=True, slots=True)
 class Metrics:
     version: int
+    linear: str
+    """How linear layers are computed: "packed" or "plain"."""
     waiting: int
     """Requests that hold nothing yet."""
     running: int

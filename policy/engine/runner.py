@@ -12,6 +12,7 @@ from torch import Tensor
 from policy.engine.cache import Cache
 from policy.engine.context import PagedContext
 from policy.engine.errors import RequestError
+from policy.engine.pack import pack, packed_linear, repack, twin
 from policy.engine.sampler import Sampled, sample
 from policy.engine.scheduler import Chunk
 from policy.model import Decoder
@@ -23,9 +24,11 @@ Weights = Mapping[str, Tensor] | Callable[[Decoder], None]
 
 
 class Runner:
-    def __init__(self, model: Decoder, cache: Cache) -> None:
+    def __init__(self, model: Decoder, cache: Cache, *, pack_weights: bool) -> None:
         self.model, self.cache = model, cache
-        self._head_VE = self._head()
+        self._packs = pack_weights
+        self._served = twin(model) if pack_weights else model
+        self._take_head()
 
     @torch.inference_mode()
     def step(self, chunks: Sequence[Chunk], copies: list[tuple[int | None, int]]) -> Sampled:
@@ -33,14 +36,14 @@ class Runner:
         self.cache.copy_states(copies)
         ids = [id for chunk in chunks for id in chunk.request.ids[chunk.start : chunk.start + chunk.n]]
         context = PagedContext(chunks, self.cache)
-        hidden_TE = self.model(torch.tensor(ids, device=self.cache.device), context)
+        hidden_TE = self._served(torch.tensor(ids, device=self.cache.device), context)
         ends = accumulate(chunk.n for chunk in chunks)
         last = [(end - 1, chunk.request) for end, chunk in zip(ends, chunks, strict=True) if chunk.samples]
         if not last:
             return Sampled([], [])
         if len(last) < len(ids):
             hidden_TE = hidden_TE[torch.tensor([row for row, _ in last], device=self.cache.device)]
-        logits_NV = F.linear(hidden_TE.to(self._head_VE.dtype), self._head_VE)
+        logits_NV = self._logits(hidden_TE)
         return sample(logits_NV, [request.params for _, request in last], [request.uniform() for _, request in last])
 
     def update(self, weights: Weights) -> None:
@@ -51,12 +54,20 @@ class Runner:
         else:
             _fits(self.model, weights)
             self.model.load_state_dict(weights)
-        self._head_VE = self._head()
+        if self._packs:
+            repack(self._served)
+        self._take_head()
 
-    def _head(self) -> Tensor:
+    def _take_head(self) -> None:
         """The head in fp32, upcast once a version instead of once a step; the model's own tensor where that is wide."""
-        weight = self.model.head_weight.detach()
-        return weight.to(torch.promote_types(weight.dtype, torch.float32))
+        weight_VE = self.model.head_weight.detach()
+        weight_VE = weight_VE.to(torch.promote_types(weight_VE.dtype, torch.float32))
+        self._head_VE = pack(weight_VE) if self._packs else weight_VE
+        self._head_dtype = weight_VE.dtype
+
+    def _logits(self, hidden_NE: Tensor) -> Tensor:
+        hidden_NE = hidden_NE.to(self._head_dtype)
+        return packed_linear(hidden_NE, self._head_VE) if self._packs else F.linear(hidden_NE, self._head_VE)
 
 
 def _fits(model: Decoder, weights: Mapping[str, Tensor]) -> None:

@@ -42,7 +42,7 @@ def sample(logits_NV: Tensor, params_N: Sequence[SamplingParams], uniforms_N: Se
         picked = torch.searchsorted(cdf, uniforms[:, None] * cdf[:, -1:], right=True)[:, 0]
         last = weights.shape[1] - 1 - (weights > 0).flip(1).to(torch.uint8).argmax(1)
         ids_N[drawn] = torch.minimum(picked, last)
-    chosen_N = logits_NV.gather(1, ids_N[:, None])[:, 0] - logits_NV.logsumexp(-1)
+    chosen_N = logits_NV.log_softmax(-1).gather(1, ids_N[:, None])[:, 0]
     return Sampled(ids_N.tolist(), chosen_N.tolist())
 
 

@@ -21,6 +21,7 @@ from policy.engine.config import EngineConfig, SamplingParams
 from policy.engine.errors import EngineError, EngineStopped, QueueFull, RequestError
 from policy.engine.generation import Generation
 from policy.engine.metrics import Metrics, Rate
+from policy.engine.pack import can_pack
 from policy.engine.pages import PagePool, PageTable
 from policy.engine.prefix import PrefixCache
 from policy.engine.request import FinishReason, Request, Token
@@ -74,7 +75,12 @@ class Engine:
             record_experts=self.config.record_experts,
             record_blocks=self.config.record_blocks,
         )
-        self._runner = Runner(model, cache)
+        self._packs = can_pack(model) if self.config.pack_weights is None else self.config.pack_weights
+        if self._packs and not can_pack(model):
+            raise RequestError(
+                f"pack_weights needs fp32 or bf16 weights on a CPU with oneDNN, not {weight.dtype} on {weight.device}"
+            )
+        self._runner = Runner(model, cache, pack_weights=self._packs)
         self._vocab_size = shape.vocab_size
         self._generations: dict[int, Generation] = {}
         self._marks: dict[Generation, FinishReason] = {}
@@ -153,6 +159,7 @@ class Engine:
         idle = self._prefixes.n_idle
         return Metrics(
             version=self.version,
+            linear="packed" if self._packs else "plain",
             waiting=len(scheduler.waiting),
             running=len(scheduler.running),
             pages_total=self._pool.n_pages,

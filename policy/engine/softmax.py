@@ -95,7 +95,7 @@ class SoftmaxPlan:
         K = k_TKD.shape[1]
         q_TKGD = q_THD.view(T, K, H // K, D)
         k_1KLD, v_1KLD = k_cache.transpose(0, 1)[None], v_cache.transpose(0, 1)[None]
-        q_rows = q_TKGD.split(1) if self._single else ()
+        q_rows = torch.split(q_TKGD, 1) if self._single else ()
         parts = [
             attend(q_rows[row], k_1KLD.narrow(2, first, n), v_1KLD.narrow(2, first, n), scale)
             for row, first, n in self._single

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from policy.engine.config import EngineConfig, SamplingParams
+from policy.engine.errors import EngineStopped
 from policy.engine.generation import Generation
 from policy.engine.metrics import Metrics
 from policy.engine.request import FinishReason, Token
@@ -92,6 +93,9 @@ class ThreadedEngine:
         self.close()
 
     def _call(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        if self._loop.is_closed():
+            coroutine.close()
+            raise EngineStopped("this engine is closed; make a new one")
         future: Future[Result] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result()

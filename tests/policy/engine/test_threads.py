@@ -1,0 +1,43 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from policy.engine import EngineStopped, FinishReason, RequestError, SamplingParams, ThreadedEngine
+from tests.policy.engine import tiny
+
+
+def test_many_threads_share_one_engine() -> None:
+    decoder, prompts = tiny.model(), tiny.prompts(12)
+    with ThreadedEngine(decoder, tiny.config(max_waiting=2)) as engine:
+        with ThreadPoolExecutor(12) as threads:
+            completions = list(threads.map(lambda ids: engine.complete(ids, tiny.GREEDY), prompts))
+        for ids, completion in zip(prompts, completions, strict=True):
+            assert completion.finish_reason is FinishReason.LENGTH
+            sampled = [token.id for token in completion.tokens]
+            wanted = tiny.logprobs(decoder, ids + sampled, len(ids))
+            assert [token.logprob for token in completion.tokens] == pytest.approx(wanted, abs=2e-5)
+        assert engine.metrics().finished == {"length": 12}
+        assert engine.metrics().pages_used == 0
+
+
+def test_a_stream_gives_tokens_as_they_come_and_cancels_when_left() -> None:
+    with ThreadedEngine(tiny.model(), tiny.config()) as engine:
+        whole = [token.id for token in engine.stream([1, 2, 3], tiny.GREEDY)]
+        stream = engine.stream([1, 2, 3], SamplingParams(temperature=0.0, max_tokens=200))
+        assert [next(stream).id for _ in range(5)] == whole[:5]
+        stream.close()  # type: ignore[attr-defined]
+        while engine.metrics().running:
+            pass
+        assert engine.metrics().finished == {"length": 1, "cancelled": 1}
+        engine.update_weights(lambda model: None, 4)
+        assert {token.version for token in engine.stream([1], tiny.GREEDY)} == {4}
+
+
+def test_errors_reach_the_caller() -> None:
+    engine = ThreadedEngine(tiny.model(), tiny.config())
+    with pytest.raises(RequestError, match="the prompt is empty"):
+        engine.complete([])
+    engine.close()
+    engine.close()
+    with pytest.raises(EngineStopped, match="closed"):
+        engine.complete([1])
