@@ -46,13 +46,12 @@ def paged(sequences: list[Inputs], page: int, spare: int = 2) -> Pages:
     return Pages(*stores, tables, torch.tensor(lengths, dtype=torch.int32, device=device))
 
 
-def last_tokens(sequences: list[Inputs]) -> tuple[Tensor, Tensor]:
-    """q [N,H,D] and index_q [N,K,Di]; of an empty sequence, some."""
-    ends = [
-        x.cut(slice(-1, None), slice(0, None)) if x.q.shape[1] else make(Tq=1, dtype=x.q.dtype, device=x.q.device)
-        for x in sequences
-    ]
-    return tuple(torch.cat([getattr(x, name)[:, 0].detach() for x in ends]) for name in ("q", "index_q"))
+def last_tokens(sequences: list[Inputs]) -> tuple[Tensor, ...]:
+    """q [N,H,D] and index_q [N,K,Di]; zeros for an empty sequence."""
+    queries = [(x.q[0].detach(), x.index_q[0].detach()) for x in sequences]
+    return tuple(
+        torch.stack([t[-1] if len(t) else t.new_zeros(t.shape[1:]) for t in ts]) for ts in zip(*queries, strict=True)
+    )
 
 
 def check_decode(lengths, page, top_k, path, device, dtype=torch.float64, ratio=1e-12, **shape):
