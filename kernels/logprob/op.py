@@ -27,8 +27,8 @@ def chosen_logprobs(
     """Log-probability and entropy of softmax(hidden weight^T / temperature) at the tokens that were chosen.
 
     Memory beside inputs, outputs and gradients, for blocks of t tokens by v of the vocabulary and b bytes an element
-    of the inputs: at most 12 t v + 8 v E bytes (chunked) or b t v + 4 v E (triton; forward: 16 T for each split of the
-    vocabulary), and in the backward 4 T E and 4 t E more. `path="naive"` holds at least 12 T V.
+    of the inputs: at most 12 t v + 8 v E bytes (chunked) or b t v + 8 v E (triton; forward: 16 T for each split of the
+    vocabulary), and in the backward 4 (T + t) E more. `path="naive"` holds more than 12 T V.
 
     Args:
         hidden: [T,E], the model's last hidden states.

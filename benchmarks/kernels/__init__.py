@@ -1,0 +1,1 @@
+"""Kernels against their peers, on the CPU and on one GPU."""
