@@ -14,6 +14,7 @@ import triton
 import triton.language as tl
 
 _LOG2E = tl.constexpr(1.4426950408889634)
+_LIFT = tl.constexpr(1024.0)
 
 
 @triton.jit
@@ -169,10 +170,11 @@ def index_block_gradients(
         row_lse = tl.load(index_lse + query * n_kv_heads + kv_head, mask=inside, other=0.0)
         scores = tl.dot(index_q_tile, tl.trans(index_k_tile), input_precision=PRECISION) * index_scale
         index_p = tl.where(seen, tl.exp(scores - row_lse[:, None]), 0.0)
-        d_scores = index_p - p / GROUP
+        # differences of probabilities are small for float16
+        d_scores = (index_p - p / GROUP) * _LIFT
         acc += tl.dot(tl.trans(d_scores.to(index_q_tile.dtype)), index_q_tile, input_precision=PRECISION)
     item_at = (item.to(tl.int64) * BLOCK + in_block)[:, None] * INDEX_DIM + index_dim
-    tl.store(d_items + item_at, acc * weight)
+    tl.store(d_items + item_at, acc * (weight / _LIFT))
 
 
 @triton.jit

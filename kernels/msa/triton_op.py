@@ -89,8 +89,9 @@ def _select(
         )  # fmt: skip
     top_k = chosen.shape[-1]
     top = max(_padded(top_k), 2)
-    width = max(min(_padded(n_blocks), 1024), top)
-    rows = max(4096 // width, 1)
+    # few widths: each is compiled anew, and sorting networks take long
+    width = max(64 if n_blocks <= 64 else 1024, top)
+    rows = max(1024 // width, 1)
     triton_select.top_blocks[(-(-T * K // rows),)](
         block_max, block_sum, packing.position_T, chosen, lse, T * K, max(n_blocks, 1), top_k, scale,
         HEADS=K, BLOCK=block_size, ROWS=rows, WIDTH=width, TOP=top, WITH_LSE=lse is not None,
@@ -126,7 +127,7 @@ def _forward_by_query(
     triton_queries.attend_queries[(T, K, n_splits)](
         q, k, v, parts, part_lse, block_indices, packing.sequence_T, packing.position_T, packing.first_key_N, tables,
         *q.stride()[:2], *kv_strides, 0 if tables is None else tables.stride(0), top_k, slots, scale,
-        **_group(q, K), BLOCK=block_size, TILE=_tile(q, block_size), PAGED=tables is not None,
+        **_group(q, K), BLOCK=block_size, TILE=_passing_tile(q, block_size), PAGED=tables is not None,
     )  # fmt: skip
     return (parts[:, 0], part_lse[:, 0]) if n_splits == 1 else _combine(parts, part_lse, q.dtype)
 
@@ -187,7 +188,7 @@ def backward(
         triton_queries.query_gradients[(T, K)](
             d_o, q, k, v, lse, delta, d_q, block_indices, packing.sequence_T, packing.position_T, packing.first_key_N,
             *d_o.stride()[:2], *q.stride()[:2], *k.stride()[:2], *v.stride()[:2], top_k, scale,
-            **_group(q, K), BLOCK=block_size, TILE=_tile(q, block_size),
+            **_group(q, K), BLOCK=block_size, TILE=_passing_tile(q, block_size),
         )  # fmt: skip
     items = _Items.of(block_indices, packing, block_size, VISITS_A_GRADIENT)
     d_k_items = k.new_empty(items.count, block_size, D, dtype=torch.float32)
@@ -223,20 +224,21 @@ def index_loss(
     mean, index_scale = 1.0 / max(T * K, 1), Di**-0.5
     scales = (scale, index_scale, index_scale * mean)
     strides = (*q.stride()[:2], *k.stride()[:2], *index_q.stride()[:2], index_k.stride(0))
+    wider = q if q.shape[-1] >= Di else index_q
     if T:
         triton_queries.index_query_gradients[(T, K)](
             q, k, index_q, index_k, lse, index_lse, loss_TK, d_index_q, block_indices,
             packing.sequence_T, packing.position_T, packing.first_key_N, *strides, top_k, *scales,
-            **_group(q, K), INDEX_DIM=Di, BLOCK=block_size, TILE=_tile(q, block_size),
+            **_group(q, K), INDEX_DIM=Di, BLOCK=block_size, TILE=_passing_tile(wider, block_size),
         )  # fmt: skip
     items = _Items.of(block_indices, packing, block_size, VISITS_A_GRADIENT)
     d_items = index_k.new_empty(items.count, block_size, Di, dtype=torch.float32)
-    tile = _gradient_tile(q, block_size)
+    tile = _gradient_tile(wider, block_size)
     for n_items in items.launches():
         triton_blocks.index_block_gradients[(n_items, block_size // tile)](
             q, k, index_q, index_k, lse, index_lse, d_items, *items.where(), packing.first_key_N,
             *strides, items.visits.n_blocks, top_k, VISITS_A_GRADIENT, *scales,
-            HEADS=H, GROUP=H // K, QUERIES=_gradient_rows(q), DIM=q.shape[-1], INDEX_DIM=Di, BLOCK=block_size,
+            HEADS=H, GROUP=H // K, QUERIES=_gradient_rows(wider), DIM=q.shape[-1], INDEX_DIM=Di, BLOCK=block_size,
             TILE=tile, PRECISION=_precision(q), num_warps=8,
         )  # fmt: skip
     items.sum(d_items, d_index_k[:, None], summed=K)
@@ -326,8 +328,13 @@ def _last_positions(seq_lens: Tensor) -> Packing:
 
 
 def _tile(x: Tensor, block_size: int) -> int:
-    """Keys at a time: 32 KiB of them, twice that with their values, fits the shared memory."""
+    """Keys at a time of a program that keeps them: 32 KiB, twice that with their values, fits the shared memory."""
     return min(block_size, 2**15 // (x.shape[-1] * x.element_size()))
+
+
+def _passing_tile(x: Tensor, block_size: int) -> int:
+    """Keys at a time of a program that goes from block to block: half of that, to load ahead and to fit registers."""
+    return min(block_size, max(2**14 // (x.shape[-1] * x.element_size()), 16))
 
 
 def _gradient_tile(x: Tensor, block_size: int) -> int:

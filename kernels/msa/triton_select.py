@@ -15,7 +15,7 @@ import triton.language as tl
 _LOWEST = tl.constexpr(-(2**63))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_queries", "n_blocks", "blocks_a_program"])
 def score_blocks(
     index_q, index_k, block_max, block_sum, sequences, positions, first_keys, tables,
     q_token, q_head, k_page, k_token, table_row, n_queries, n_blocks, blocks_a_program, scale,
@@ -83,7 +83,7 @@ def _keys(block_max, row_at, row_local, block, n_blocks):
     return tl.where(seen, keys, _LOWEST)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["n_rows", "n_blocks"])
 def top_blocks(
     block_max, block_sum, positions, block_indices, lse, n_rows, n_blocks, top_k, scale,
     HEADS: tl.constexpr, BLOCK: tl.constexpr, ROWS: tl.constexpr, WIDTH: tl.constexpr, TOP: tl.constexpr,
