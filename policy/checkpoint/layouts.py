@@ -8,6 +8,7 @@ from policy.checkpoint.llama import LlamaLayout
 from policy.checkpoint.minimax import MiniMaxLayout
 from policy.checkpoint.minimax_m2 import MiniMaxM2Layout
 from policy.checkpoint.minimax_m3 import MiniMaxM3Layout
+from policy.checkpoint.native import NativeLayout
 
 _ALL: tuple[Layout, ...] = (
     LlamaLayout("llama"),
@@ -16,6 +17,7 @@ _ALL: tuple[Layout, ...] = (
     MiniMaxLayout(),
     MiniMaxM2Layout(),
     MiniMaxM3Layout(),
+    NativeLayout(),
 )
 LAYOUTS: dict[str, Layout] = {model_type: layout for layout in _ALL for model_type in layout.model_types}
 

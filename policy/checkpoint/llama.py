@@ -60,7 +60,7 @@ class LlamaLayout:
         }
 
     def canonical(self, name: str) -> str | None:
-        # older files keep the rotary frequencies, tied ones sometimes the head
+        # older files keep the rotary frequencies
         return None if name.endswith("rotary_emb.inv_freq") else name
 
     def pieces(self, config: PolicyConfig, *, fused: bool) -> Iterator[Piece]:

@@ -75,7 +75,13 @@ def _load_folder(folder: Path, dtype: torch.dtype | None, device: torch.device |
     shards = open_shards(folder)
     fused = not any("block_sparse_moe" in name or "gate_proj" in name for name in shards.names)
     model = _empty(config, dtype or _DTYPES[stated], device)
-    fill(model, layout.pieces(config, fused=fused), shards, canonical=layout.canonical, where=str(folder))
+
+    def canonical(name: str) -> str | None:
+        known = layout.canonical(name)
+        # some files repeat the embedding as a head
+        return None if known == "lm_head.weight" and config.tie_embeddings else known
+
+    fill(model, layout.pieces(config, fused=fused), shards, canonical=canonical, where=str(folder))
     return LoadedPolicy(model, config, folder, layout.model_types[0])
 
 

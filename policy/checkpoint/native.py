@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from policy.checkpoint.layout import Keys, Piece
@@ -13,7 +13,7 @@ from policy.model import Decoder
 class NativeLayout:
     """Matches `Layout`."""
 
-    model_types: Collection[str] = ("agentgym",)
+    model_types: tuple[str, ...] = ("agentgym",)
 
     def read_config(self, keys: Keys) -> PolicyConfig:
         return PolicyConfig.of(keys("policy"))

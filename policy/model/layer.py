@@ -41,17 +41,12 @@ class Layer(nn.Module):
         mixed_TE: Tensor = self.mixer(h_TE, rotation, context)
         if self.post_norm is None:
             x_TE = x_TE + mixed_TE
-            return x_TE + self._fed(self.feed_forward_norm(x_TE), context)
+            fed_TE: Tensor = self.feed_forward(self.feed_forward_norm(x_TE), context)
+            return x_TE + fed_TE
         mixer_alpha, mixer_beta, alpha, beta = self.post_norm
         h_TE = self.feed_forward_norm(mixer_alpha * h_TE + mixer_beta * mixed_TE)
-        return alpha * h_TE + beta * self._fed(h_TE, context)
-
-    def _fed(self, h_TE: Tensor, context: Context) -> Tensor:
-        if isinstance(self.feed_forward, MoE):
-            routed: Tensor = self.feed_forward(h_TE, context)
-            return routed
-        dense: Tensor = self.feed_forward(h_TE)
-        return dense
+        fed_TE = self.feed_forward(h_TE, context)
+        return alpha * h_TE + beta * fed_TE
 
 
 def _mixer(config: PolicyConfig, layer: int) -> type[nn.Module]:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from policy.config import ClampedSwiGLU
+from policy.model.context import Context
 
 
 def gated(gate_up: Tensor, clamped: ClampedSwiGLU | None) -> Tensor:
@@ -33,7 +34,7 @@ class MLP(nn.Module):
         self.down = nn.Linear(ffn_dim, embed_dim, bias=False, dtype=dtype, device=device)
         self.clamped = clamped
 
-    def forward(self, x_TE: Tensor) -> Tensor:
-        """[T, E] -> [T, E]."""
+    def forward(self, x_TE: Tensor, context: Context) -> Tensor:
+        """[T, E] -> [T, E]; the context is not used."""
         down: Tensor = self.down(gated(self.gate_up(x_TE), self.clamped))
         return down

@@ -46,7 +46,7 @@ class MoE(nn.Module):
             loss = balance_loss(scores_TX, ids_Tk)
             context.losses[f"router/{self.layer}"] = self.config.aux_loss_coeff * loss
         out_TE = self._experts(x_TE, ids_Tk, weights_Tk)
-        return out_TE if self.shared is None else out_TE + self.shared(x_TE)
+        return out_TE if self.shared is None else out_TE + self.shared(x_TE, context)
 
     def _experts(self, x_TE: Tensor, ids_Tk: Tensor, weights_Tk: Tensor) -> Tensor:
         k = self.config.top_k

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -15,13 +14,14 @@ class RMSNorm(nn.Module):
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.full((dim,), 0.0 if plus_one else 1.0, dtype=dtype, device=device))
+        self.shape = (dim,)
         self.eps = eps
         self.plus_one = plus_one
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., dim] -> [..., dim], dtype kept."""
         if not self.plus_one:
-            return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+            return torch.rms_norm(x, self.shape, self.weight, self.eps)
         # weight + 1 in bf16 would round the weight away
         wide = torch.promote_types(x.dtype, torch.float32)
-        return F.rms_norm(x.to(wide), self.weight.shape, self.weight.to(wide) + 1, self.eps).to(x.dtype)
+        return torch.rms_norm(x.to(wide), self.shape, self.weight.to(wide) + 1, self.eps).to(x.dtype)

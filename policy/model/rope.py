@@ -23,7 +23,7 @@ class Rotation:
     def __call__(self, x: Tensor) -> Tensor:
         """x [T, heads, D], D >= R; the dims from R on pass unchanged. Turned in cos' precision, dtype kept."""
         R = self.cos_TR.shape[-1]
-        turning = x if x.shape[-1] == R else x[..., :R]
+        turning = (x if x.shape[-1] == R else x[..., :R]).to(self.cos_TR.dtype)
         turned = (turning * self.cos_TR).addcmul(turning.roll(R // 2, -1), self.sin_TR).to(x.dtype)
         return turned if x.shape[-1] == R else torch.cat((turned, x[..., R:]), -1)
 

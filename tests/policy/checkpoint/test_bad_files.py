@@ -90,6 +90,13 @@ def test_many_missing_are_counted(folder: Path) -> None:
         load(folder)
 
 
+def test_tied_head_is_no_stranger(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
+    """Some tied checkpoints repeat the embedding as a head; transformers passes over it, too."""
+    folder = Path(shutil.copytree(checkpoint("qwen2"), tmp_path / "copy"))
+    change_weights(folder, lambda w: w.update({"lm_head.weight": w["model.embed_tokens.weight"].clone()}))
+    assert load(folder).model.head is None
+
+
 def test_wrong_shape(folder: Path) -> None:
     change_config(folder, vocab_size=98)
     with pytest.raises(
