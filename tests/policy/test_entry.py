@@ -7,19 +7,25 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 
+from agentgym.backends import make_backend
 from agentgym.entry import make_model
+from agentgym.env import EpisodeConfig
 from agentgym.errors import ModelError, UsageError, model_failures
-from agentgym.protocols import StreamingModel
+from agentgym.protocols import Model, StreamingModel
+from agentgym.rollout import Job, rollouts
+from agentgym.task import load_task
 from policy.checkpoint import save
 from policy.config import PolicyConfig
 from policy.entry import PolicyError, PolicyModel, Reply
 from policy.model import Decoder
+from scaffolds.bash import BashScaffold
 from tests.policy.vocabularies import smollm2_tokenizer
+from tests.require import unavailable
 
 WINDOW = 512
 USER = {"role": "user", "content": "hi"}
@@ -182,15 +188,46 @@ def test_sizes_that_do_not_go_together_are_one_line(folder: Path) -> None:
         make_model(f"policy:{folder}", {"window_tokens": 4096})
 
 
-def test_the_real_smollm2_answers() -> None:
-    model = PolicyModel.from_spec("smollm2", {"temperature": 0, "max_tokens": 12})
-    try:
-        messages: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
-        reply = model.reply(messages)
-        assert "Paris" in reply.message["content"]
-        assert reply.finish_reason == "stop"
-        # the same conversation again finds its prompt computed
-        assert "".join(p for p in model.stream(messages) if isinstance(p, str)) == reply.message["content"]
-        assert model.engine.metrics().reused_tokens >= 32
-    finally:
-        model.close()
+@pytest.fixture(scope="module")
+def smollm2() -> Iterator[PolicyModel]:
+    made = PolicyModel.from_spec("smollm2", {"temperature": 0, "max_tokens": 12})
+    yield made
+    made.close()
+
+
+def test_the_real_smollm2_answers(smollm2: PolicyModel) -> None:
+    messages: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
+    reply = smollm2.reply(messages)
+    assert "Paris" in reply.message["content"]
+    assert reply.finish_reason == "stop"
+    # the same conversation again finds its prompt computed
+    assert "".join(p for p in smollm2.stream(messages) if isinstance(p, str)) == reply.message["content"]
+    assert smollm2.engine.metrics().reused_tokens >= 32
+
+
+def test_the_real_smollm2_steps_through_tasks(smollm2: PolicyModel, tmp_path: Path) -> None:
+    """Two episodes at once, in real sandboxes, through one engine."""
+    backend = make_backend("namespaces")
+    if failed := [f"{check.name}: {check.detail}" for check in backend.doctor() if not check.ok]:
+        unavailable("namespaces", "; ".join(failed))
+    for name, content in {
+        "task.toml": '[metadata.agentgym]\ngrading = "diff"\n[environment]\nmemory_mb = 256\n',
+        "instruction.md": "Make `answer.txt` say right.\n",
+        "environment/Dockerfile": "FROM python:3.11-bookworm\nWORKDIR /app\nRUN echo wrong > answer.txt\n",
+        "tests/test.sh": "#!/bin/bash\ngrep -q right answer.txt && echo 1 > /logs/verifier/reward.txt || "
+        "echo 0 > /logs/verifier/reward.txt\n",
+    }.items():
+        file = tmp_path / "task" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+    task = load_task(tmp_path / "task")
+    jobs = [Job(task, BashScaffold(), cast(Model, smollm2), attempt) for attempt in range(2)]
+    before = smollm2.engine.metrics()
+    ended = list(rollouts(jobs, backend, parallel=2, config=EpisodeConfig(max_turns=2)))
+    assert [(t.model, t.reward, t.stop_reason, t.error) for t in ended] == [("smollm2", 0.0, "max_turns", None)] * 2
+    assert all(turn.usage.completion_tokens and turn.message["content"] for t in ended for turn in t.turns)
+    after = smollm2.engine.metrics()
+    prompts = [turn.usage.prompt_tokens for t in ended for turn in t.turns]
+    # a second turn's prompt is the first's and what came of it: only what is new was computed
+    assert after.reused_tokens - before.reused_tokens >= min(prompts) * 0.9
+    assert after.pages_used == 0
