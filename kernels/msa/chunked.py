@@ -205,7 +205,10 @@ def decode(
 
 def _scores(q_nGD: Tensor, k_JD: Tensor, packing: Packing, queries: Tensor, position: int, scale: float) -> Tensor:
     scores_nGJ = (q_nGD.flatten(0, 1) @ k_JD.T).view(*q_nGD.shape[:2], len(k_JD)).mul_(scale)
-    return scores_nGJ.masked_fill_(_future(packing, queries, position, len(k_JD))[:, None], -torch.inf)
+    # queries are in order: where the first sees the last key, all see all
+    if packing.position_T[queries[0]] < position + len(k_JD) - 1:
+        scores_nGJ.masked_fill_(_future(packing, queries, position, len(k_JD))[:, None], -torch.inf)
+    return scores_nGJ
 
 
 def _future(packing: Packing, queries: Tensor, position: int, n_keys: int) -> Tensor:

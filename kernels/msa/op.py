@@ -229,6 +229,10 @@ def msa_attention(
         visible = dense.visible_blocks(packing, k.shape[2], block_size, top_k)
         return MSAOutput(o.view(q.shape), visible.view(shape), None, "dense")
 
+    if chosen_path == "triton":
+        from kernels.msa.triton_op import check
+
+        check(block_size, q.shape[-1], index_q.shape[-1])
     index_lse = None
     if block_indices is None:
         with torch.no_grad():

@@ -36,6 +36,8 @@ class Packing:
     def of(cls, q: Tensor, k: Tensor, cu_seqlens_q: Tensor | None, cu_seqlens_k: Tensor | None) -> Packing:
         """Of q [B,Tq,...] and k [B,Tk,...]. Reads cu_seqlens on the host: on a GPU this waits for them."""
         B, Tq, Tk = q.shape[0], q.shape[1], k.shape[1]
+        if B == 0:
+            raise KernelInputError("q has no sequences: B must be at least 1")
         if k.shape[0] != B:
             raise KernelInputError(f"q has {B} batch rows and k has {k.shape[0]}: they must be equal")
         if (cu_seqlens_q is None) != (cu_seqlens_k is None):

@@ -37,8 +37,7 @@ def select(
 ) -> tuple[Tensor, Tensor | None]:
     """As naive.select."""
     T, K, Di = index_q.shape
-    _check("index head dim", Di, HEAD_DIMS)
-    _check("block_size", block_size, BLOCK_SIZES)
+    check(block_size, index_head_dim=Di)
     n_blocks = -(-packing.longest // block_size)
     chosen = index_q.new_empty(T, K, top_k, dtype=torch.int32)
     lse = index_q.new_empty(T, K, dtype=torch.float32) if with_lse else None
@@ -57,8 +56,7 @@ def select_paged(index_q: Tensor, index_k_pages: Tensor, block_tables: Tensor, s
     """As chunked.select_paged."""
     N, K, Di = index_q.shape
     page, n_blocks = index_k_pages.shape[1], block_tables.shape[1]
-    _check("index head dim", Di, HEAD_DIMS)
-    _check("page size", page, BLOCK_SIZES)
+    check(page, index_head_dim=Di)
     pages = _side_by_side(index_k_pages)
     chosen = index_q.new_empty(N, K, top_k, dtype=torch.int32)
     last = _last_positions(seq_lens)
@@ -102,7 +100,7 @@ def forward(
     q: Tensor, k: Tensor, v: Tensor, block_indices: Tensor, packing: Packing, block_size: int, scale: float
 ) -> tuple[Tensor, Tensor]:
     """As chunked.forward: query by query, or block by block from KV_OUTER_FROM queries on."""
-    _check_main(q, block_size)
+    check(block_size, q.shape[-1])
     q, k, v = (_side_by_side(x) for x in (q, k, v))
     block_indices = block_indices.contiguous()
     if len(q) >= KV_OUTER_FROM:
@@ -215,8 +213,7 @@ def index_loss(
     T, H, _ = q.shape
     K, top_k = block_indices.shape[1:]
     Di = index_q.shape[-1]
-    _check_main(q, block_size)
-    _check("index head dim", Di, HEAD_DIMS)
+    check(block_size, q.shape[-1], Di)
     q, k, index_q, index_k = (_side_by_side(x) for x in (q, k, index_q, index_k))
     block_indices, lse, index_lse = (x.contiguous() for x in (block_indices, lse, index_lse))
     d_index_q, d_index_k = index_q.new_empty(index_q.shape), index_k.new_empty(index_k.shape)
@@ -251,7 +248,7 @@ def decode(
 ) -> Tensor:  # fmt: skip
     """As chunked.decode."""
     page = k_pages.shape[1]
-    _check_main(q, page)
+    check(page, q.shape[-1])
     q, k, v = (_side_by_side(x) for x in (q, k_pages, v_pages))
     strides = (*k.stride()[:3], *v.stride()[:3])
     o, _ = _forward_by_query(
@@ -352,20 +349,21 @@ def _padded(n: int) -> int:
 
 
 def _precision(x: Tensor) -> str:
-    return "ieee" if x.dtype == torch.float32 else "tf32"
+    return "tf32x3" if x.dtype == torch.float32 else "tf32"
 
 
 def _side_by_side(x: Tensor) -> Tensor:
     return x if x.stride(-1) == 1 else x.contiguous()
 
 
-def _check_main(q: Tensor, block_size: int) -> None:
-    _check("head dim", q.shape[-1], HEAD_DIMS)
-    _check("block_size", block_size, BLOCK_SIZES)
-
-
-def _check(name: str, found: int, allowed: tuple[int, ...]) -> None:
-    if found not in allowed:
-        raise KernelInputError(
-            f"{name} {found}: path 'triton' takes {', '.join(map(str, allowed))}; path='chunked' takes any"
-        )
+def check(block_size: int, head_dim: int | None = None, index_head_dim: int | None = None) -> None:
+    """Refuse what no kernel is made for."""
+    for name, found, allowed in (
+        ("block_size", block_size, BLOCK_SIZES),
+        ("head dim", head_dim, HEAD_DIMS),
+        ("index head dim", index_head_dim, HEAD_DIMS),
+    ):
+        if found is not None and found not in allowed:
+            raise KernelInputError(
+                f"{name} {found}: path 'triton' takes {', '.join(map(str, allowed))}; path='chunked' takes any"
+            )

@@ -97,8 +97,10 @@ def top_blocks(
     row_at = row * n_blocks
     best = tl.topk(_keys(block_max, row_at, row_local, tl.arange(0, WIDTH), n_blocks), TOP)
     for start in range(WIDTH, tl.max(row_local, 0) + 1, WIDTH):
-        more = tl.topk(_keys(block_max, row_at, row_local, start + tl.arange(0, WIDTH), n_blocks), TOP)
-        best = tl.topk(tl.reshape(tl.join(best, more), [ROWS, 2 * TOP]), TOP)
+        keys = _keys(block_max, row_at, row_local, start + tl.arange(0, WIDTH), n_blocks)
+        # later tiles seldom have anything better
+        if tl.max((tl.max(keys, 1) > tl.min(best, 1)).to(tl.int32), 0) > 0:
+            best = tl.topk(tl.reshape(tl.join(best, tl.topk(keys, TOP)), [ROWS, 2 * TOP]), TOP)
     chosen = (best != _LOWEST) & (tl.arange(0, TOP) < top_k)[None, :]
     beyond: tl.constexpr = 0x7FFFFFFF
     block = tl.sort(tl.where(chosen, n_blocks - 1 - (best & 0xFFFFFFFF).to(tl.int32), beyond))

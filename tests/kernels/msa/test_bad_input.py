@@ -52,6 +52,10 @@ def test_shapes():
     attend("sequence 0 has 10 queries and 9 keys", q=zeros(1, 10, 4, 16), index_q=zeros(1, 10, 2, 16))
 
 
+def test_no_sequences():
+    attend("q has no sequences: B must be at least 1", make(B=0))
+
+
 def test_dtypes():
     attend("q, k must share one floating dtype, got q torch.float32, k torch.float64", q=zeros(1, 9, 4, 16).float())
     attend("q, k, v must share one floating dtype", v=zeros(1, 9, 2, 16).half())
