@@ -33,7 +33,7 @@ class MoE(nn.Module):
 
     def forward(self, x_TE: Tensor, context: Context) -> Tensor:
         """[T, E] -> [T, E]."""
-        logits_TX = self.router(x_TE).to(torch.promote_types(x_TE.dtype, torch.float32))
+        logits_TX = self._router_logits(x_TE)
         scores_TX = logits_TX.softmax(-1) if self.config.router == "softmax" else logits_TX.sigmoid()
         ids_Tk = context.replay_experts(self.layer)
         if ids_Tk is None:
@@ -47,6 +47,16 @@ class MoE(nn.Module):
             context.losses[f"router/{self.layer}"] = self.config.aux_loss_coeff * loss
         out_TE = self._experts(x_TE, ids_Tk, weights_Tk)
         return out_TE if self.shared is None else out_TE + self.shared(x_TE, context)
+
+    def _router_logits(self, x_TE: Tensor) -> Tensor:
+        """[T, E] -> [T, X], never less than fp32: rounding would choose other experts."""
+        wide = torch.promote_types(x_TE.dtype, torch.float32)
+        logits_TX: Tensor
+        if x_TE.dtype == wide:
+            logits_TX = self.router(x_TE)
+        else:
+            logits_TX = F.linear(x_TE.to(wide), self.router.weight.to(wide))
+        return logits_TX
 
     def _experts(self, x_TE: Tensor, ids_Tk: Tensor, weights_Tk: Tensor) -> Tensor:
         k = self.config.top_k

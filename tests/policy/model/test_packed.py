@@ -161,3 +161,30 @@ def load_other(model: Decoder) -> Decoder:
         for weight in other.parameters():
             weight.add_(0.05 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
     return other
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bfloat16(checkpoint: Callable[[str], Path], family: str) -> None:
+    """Close to fp32 under the same choices, in hidden states of its own dtype and logits in fp32."""
+    wide, narrow = (load(checkpoint(family), dtype=dtype).model for dtype in (torch.float32, torch.bfloat16))
+    ids, record = tokens(61), Choices()
+    with torch.no_grad():
+        wanted = wide(ids, PackedContext([61], record=record))
+        hidden = narrow(ids, PackedContext([61], replay=record))
+        assert hidden.dtype == torch.bfloat16
+        assert narrow.logits(hidden).dtype == torch.float32
+        assert torch.cosine_similarity(hidden.float(), wanted).min() > 0.99
+        assert torch.cosine_similarity(narrow.logits(hidden), wide.logits(wanted)).min() > 0.99
+
+
+def test_router_is_fp32(checkpoint: Callable[[str], Path]) -> None:
+    model = load(checkpoint("minimax"), dtype=torch.bfloat16).model
+    x_TE = torch.randn(2000, 32, generator=torch.Generator().manual_seed(0)).bfloat16()
+    moe = model.layers[0].feed_forward
+    record = Choices()
+    with torch.no_grad():
+        moe(x_TE, PackedContext([2000], record=record))
+        logits = x_TE.double() @ moe.router.weight.double().T
+    assert torch.equal(record.experts[0], logits.topk(2).indices)
+    rounded = logits.bfloat16().topk(2).indices
+    assert not torch.equal(record.experts[0], rounded)
