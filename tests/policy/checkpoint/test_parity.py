@@ -49,3 +49,14 @@ def test_their_cached_decode(checkpoint: Callable[[str], Path], family: str) -> 
     torch.testing.assert_close(
         our_logits(checkpoint(family), ids, torch.float32), torch.stack(theirs), atol=1e-5, rtol=0
     )
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("family", FAMILIES)
+def test_on_a_gpu(checkpoint: Callable[[str], Path], family: str) -> None:
+    """The same logits through the GPU's own paths."""
+    ids = tokens(N_TOKENS)
+    model = load(checkpoint(family), device="cuda").model
+    with torch.no_grad():
+        ours = model.logits(model(ids.cuda(), PackedContext([N_TOKENS], device="cuda")))
+    torch.testing.assert_close(ours.cpu(), our_logits(checkpoint(family), ids, torch.float32), atol=1e-3, rtol=0)

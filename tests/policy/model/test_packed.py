@@ -82,14 +82,15 @@ def test_tree(models: Callable[[str], Decoder], family: str) -> None:
 @settings(max_examples=30, deadline=None)
 @given(forest=forests())
 def test_any_tree(forest: Forest) -> None:
-    """Softmax and lightning over any forest."""
+    """All mixers over any forest."""
     torch.manual_seed(0)
     model = Decoder(
         PolicyConfig.of(
             {
                 "vocab_size": 31, "embed_dim": 16, "n_heads": 2, "n_kv_heads": 1, "head_dim": 8, "ffn_dim": 16,
-                "max_context": 64, "layers": [{"mixer": "lightning"}, {"mixer": "softmax"}], "norm_eps": 1e-5,
+                "max_context": 64, "layers": [{"mixer": "lightning"}, {"mixer": "msa"}, {"mixer": "softmax"}], "norm_eps": 1e-5,
                 "rope": {"theta": 1e4, "rotary_dim": 4}, "lightning": {},
+                "msa": {"index_dim": 4, "block_size": 2, "top_k": 2},
             }
         ),
         dtype=torch.float64,
@@ -121,6 +122,15 @@ def test_forest_drawn() -> None:
 def test_no_forest(lengths: list[int], parents: list[int] | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         PackedContext(lengths, parents)
+
+
+def test_msa_reports_its_path(models: Callable[[str], Decoder]) -> None:
+    """Three blocks of eight: up to 24 tokens every block is chosen, and plain attention is the same."""
+    for n, path in ((24, "dense"), (25, "chunked")):
+        context = PackedContext([n])
+        with torch.no_grad():
+            models("minimax_m3")(tokens(n), context)
+        assert context.msa_paths == {1: path, 2: path}
 
 
 def test_other_number_of_tokens(models: Callable[[str], Decoder]) -> None:
