@@ -80,7 +80,7 @@ def choose(scores_TX: Tensor, bias_X: Tensor | None, top_k: int) -> Tensor:
 
 def grouped_linear(rows: Tensor, weight_XOI: Tensor, counts_X: Tensor) -> Tensor:
     """Rows [R, I], sorted by expert, counts_X[x] of them for expert x -> [R, O], R > 0."""
-    if rows.is_cuda:
+    if rows.is_cuda and rows.dtype != torch.float64:
         ends_X = counts_X.cumsum(0).to(torch.int32)
         return F.grouped_mm(rows, weight_XOI.transpose(1, 2), offs=ends_X)
     counts = counts_X.tolist()
