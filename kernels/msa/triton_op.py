@@ -125,7 +125,7 @@ def _forward_by_query(
     triton_queries.attend_queries[(T, K, n_splits)](
         q, k, v, parts, part_lse, block_indices, packing.sequence_T, packing.position_T, packing.first_key_N, tables,
         *q.stride()[:2], *kv_strides, 0 if tables is None else tables.stride(0), top_k, slots, scale,
-        **_group(q, K), BLOCK=block_size, TILE=_passing_tile(q, block_size), PAGED=tables is not None,
+        **_group(q, K), BLOCK=block_size, TILE=_tile(q, block_size, 16), PAGED=tables is not None,
     )  # fmt: skip
     return (parts[:, 0], part_lse[:, 0]) if n_splits == 1 else _combine(parts, part_lse, q.dtype)
 
@@ -186,12 +186,12 @@ def backward(
         triton_queries.query_gradients[(T, K)](
             d_o, q, k, v, lse, delta, d_q, block_indices, packing.sequence_T, packing.position_T, packing.first_key_N,
             *d_o.stride()[:2], *q.stride()[:2], *k.stride()[:2], *v.stride()[:2], top_k, scale,
-            **_group(q, K), BLOCK=block_size, TILE=_passing_tile(q, block_size),
+            **_group(q, K), BLOCK=block_size, TILE=_tile(q, block_size, 16),
         )  # fmt: skip
     items = _Items.of(block_indices, packing, block_size, VISITS_A_GRADIENT)
     d_k_items = k.new_empty(items.count, block_size, D, dtype=torch.float32)
     d_v_items = torch.empty_like(d_k_items)
-    tile = _gradient_tile(q, block_size)
+    tile = _tile(q, block_size, 16)
     for n_items in items.launches():
         triton_blocks.block_gradients[(n_items, block_size // tile)](
             d_o, q, k, v, lse, delta, d_k_items, d_v_items, *items.where(), packing.first_key_N,
@@ -226,11 +226,11 @@ def index_loss(
         triton_queries.index_query_gradients[(T, K)](
             q, k, index_q, index_k, lse, index_lse, loss_TK, d_index_q, block_indices,
             packing.sequence_T, packing.position_T, packing.first_key_N, *strides, top_k, *scales,
-            **_group(q, K), INDEX_DIM=Di, BLOCK=block_size, TILE=_passing_tile(wider, block_size),
+            **_group(q, K), INDEX_DIM=Di, BLOCK=block_size, TILE=_tile(wider, block_size, 16),
         )  # fmt: skip
     items = _Items.of(block_indices, packing, block_size, VISITS_A_GRADIENT)
     d_items = index_k.new_empty(items.count, block_size, Di, dtype=torch.float32)
-    tile = _gradient_tile(wider, block_size)
+    tile = _tile(wider, block_size, 16)
     for n_items in items.launches():
         triton_blocks.index_block_gradients[(n_items, block_size // tile)](
             q, k, index_q, index_k, lse, index_lse, d_items, *items.where(), packing.first_key_N,
@@ -324,23 +324,16 @@ def _last_positions(seq_lens: Tensor) -> Packing:
     return Packing([], [], torch.zeros_like(sequences), sequences, seq_lens - 1)
 
 
-def _tile(x: Tensor, block_size: int) -> int:
-    """Keys at a time of a program that keeps them: 32 KiB, twice that with their values, fits the shared memory."""
-    return min(block_size, 2**15 // (x.shape[-1] * x.element_size()))
+def _tile(x: Tensor, block_size: int, kib: int = 32) -> int:
+    """Keys that a program has at a time: 32 KiB where it keeps them, 16 where it loads ahead or sums their gradients.
 
-
-def _passing_tile(x: Tensor, block_size: int) -> int:
-    """Keys at a time of a program that goes from block to block: half of that, to load ahead and to fit registers."""
-    return min(block_size, max(2**14 // (x.shape[-1] * x.element_size()), 16))
-
-
-def _gradient_tile(x: Tensor, block_size: int) -> int:
-    """Keys a program: two float32 gradients of them fit the registers."""
-    return min(block_size, max(2**13 // x.shape[-1], 16))
+    With their values and the queries that fits the shared memory of a Hopper GPU, and sums fit the registers.
+    """
+    return min(block_size, max((kib << 10) // (x.shape[-1] * x.element_size()), 16))
 
 
 def _gradient_rows(x: Tensor) -> int:
-    return 64 if x.shape[-1] * x.element_size() <= 512 else 32
+    return 64 if x.shape[-1] * x.element_size() <= 256 else 32
 
 
 def _padded(n: int) -> int:

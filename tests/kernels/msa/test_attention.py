@@ -92,6 +92,7 @@ def test_chosen_blocks_in_the_future_add_nothing(path):
 def test_a_query_that_sees_nothing(path):
     x = make(Tq=9)
     nothing = torch.full((1, 9, 2, 3), -1, dtype=torch.int32)
+    nothing[:, :8, :, 0] = 2  # which begins at the last token
     o, lse = sparse_attention(*x.main(), nothing, block_size=4, path=path)
     assert (o == 0).all()
     assert (lse == -torch.inf).all()

@@ -84,15 +84,13 @@ def test_packed_sequences(device):
 @pytest.mark.usefixtures("by_block")
 def test_tiles_of_a_block(monkeypatch, device):
     """Where a block's keys do not fit at once."""
-    monkeypatch.setattr(triton_op, "_tile", lambda x, block_size: block_size // 2)
-    monkeypatch.setattr(triton_op, "_gradient_tile", lambda x, block_size: block_size // 2)
+    monkeypatch.setattr(triton_op, "_tile", lambda x, block_size, kib=32: block_size // 2)
     x = make(Tq=14, H=2, K=1, D=16, prefix=25, dtype=torch.float32, device=device)
     check(x, 2e-6, block_size=32, top_k=1)
 
 
 def test_tiles_of_a_block_query_by_query(monkeypatch, device):
-    monkeypatch.setattr(triton_op, "_tile", lambda x, block_size: block_size // 2)
-    monkeypatch.setattr(triton_op, "_passing_tile", lambda x, block_size: block_size // 2)
+    monkeypatch.setattr(triton_op, "_tile", lambda x, block_size, kib=32: block_size // 2)
     x = make(Tq=10, H=2, K=1, D=16, prefix=30, dtype=torch.float32, device=device)
     got = check(x, 2e-6, block_size=32, top_k=1)
     same_choice(x, got.block_indices, 32, 1)
