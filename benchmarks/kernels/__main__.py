@@ -1,4 +1,4 @@
-"""`python -m benchmarks.kernels`: the CPU's rows, and the GPU's where torch finds one. Each row names its path."""
+"""`python -m benchmarks.kernels`: the CPU's rows, and the GPU's where torch finds one. Rows name the path that ran."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from benchmarks.kernels import lightning, logprob
+from benchmarks.kernels import lightning, logprob, msa
 from benchmarks.report import arguments, publish
 
-MODULES = (lightning, logprob)
+MODULES = (lightning, logprob, msa)
 
 
 def main() -> None:
     options = arguments("kernels")
+    torch.set_num_threads(1)
     rows = [row for module in MODULES for row in module.cpu_rows(options.quick)]
     versions = {"torch": torch.__version__, "threads": str(torch.get_num_threads())}
     if torch.cuda.is_available():

@@ -1,14 +1,13 @@
 """Lightning attention as T grows: against the recurrence and softmax attention on the CPU, against fla on a GPU.
 
-One sequence. CPU: 2 heads of 64, float32; chunked torch. GPU: 64 heads of 128, bfloat16; Triton. fla's simple_gla gets
-the same slopes (g_gamma = -s, scale = 1) and must first give the same outputs. SDPA computes another function, causal
-softmax attention: what the layer would cost without this one.
+One sequence. CPU: 2 heads of 64, float32, chunked torch; processor time of one thread. GPU: 64 heads of 128, bfloat16,
+Triton. fla's simple_gla gets the same slopes (g_gamma = -s, scale = 1) and must first give the same outputs. SDPA
+computes another function, causal softmax attention: what the layer would cost without this one.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -33,37 +32,35 @@ _MIB = 1 << 20
 def cpu_rows(quick: bool) -> list[Row]:
     slopes, n = decay_slopes(2, 0, 8), 1 if quick else 3
     lengths = [1024, 4096, 16384] if quick else [1024, 4096, 16384, 65536]
-    naive_most, rows = 4096, []
-    chunked_ms: dict[int, float] = {}
+    rows: list[Row] = []
     lines: dict[str, list[tuple[float, float]]] = {"lightning, chunked torch": [], "SDPA, causal": [], "recurrence": []}
     for T in lengths:
         q, k, v = _qkv(T, 2, 64, torch.float32, "cpu")
-        chunked = _attention(q, k, v, slopes, "chunked")
-        chunked_ms[T] = cpu_ms(chunked, n)
-        softmax = _softmax(q, k, v)
-        # the long ones take a minute each
-        softmax_ms = cpu_ms(softmax, n) if T <= 16384 else _once_ms(softmax)
-        rows.append(lower(f"lightning forward, T = {T}", chunked_ms[T], "ms", peer="SDPA", peer_value=softmax_ms))
-        rows.append(lower(f"lightning forward, T = {T}: peak memory above q, k, v", peak_bytes(chunked, "cpu") / _MIB,
-                          "MiB", peer="SDPA", peer_value=peak_bytes(softmax, "cpu") / _MIB if T <= 16384 else None,
-                          bound=f"o: {T * 2 * 64 * 4 / _MIB:.1f} MiB"))  # fmt: skip
-        lines["lightning, chunked torch"].append((T, chunked_ms[T]))
+        forward = f"lightning (chunked) forward, T = {T}"
+        chunked, softmax = _attention(q, k, v, slopes, "chunked"), _softmax(q, k, v)
+        ours_ms, softmax_ms = cpu_ms(chunked, n), cpu_ms(softmax, n if T < 16384 else 1)
+        softmax_mib = peak_bytes(softmax, "cpu") / _MIB if T <= 16384 else None
+        rows += [
+            lower(forward, ours_ms, "ms", peer="SDPA", peer_value=softmax_ms),
+            lower(f"{forward}: peak memory above q, k, v", peak_bytes(chunked, "cpu") / _MIB, "MiB", peer="SDPA",
+                  peer_value=softmax_mib, bound=f"o: {T * 2 * 64 * 4 / _MIB:.1f} MiB"),
+        ]  # fmt: skip
+        lines["lightning, chunked torch"].append((T, ours_ms))
         lines["SDPA, causal"].append((T, softmax_ms))
-        if T <= naive_most:
+        if T <= 4096:
             naive_ms = cpu_ms(_attention(q, k, v, slopes, "naive"), 1)
-            rows.append(
-                lower(f"lightning forward, T = {T}", chunked_ms[T], "ms", peer="recurrence", peer_value=naive_ms)
-            )
+            rows.append(lower(forward, ours_ms, "ms", peer="recurrence", peer_value=naive_ms))
             lines["recurrence"].append((T, naive_ms))
         if T <= 16384:
-            both, softmax_both = _trained(q, k, v, slopes, "chunked"), _trained_softmax(q, k, v)
-            rows.append(lower(f"lightning forward and backward, T = {T}", cpu_ms(both, n), "ms", peer="SDPA",
-                              peer_value=cpu_ms(softmax_both, 1)))  # fmt: skip
-    longest, before = lengths[-1], lengths[-2]
-    exponent = math.log(chunked_ms[longest] / chunked_ms[before]) / math.log(longest / before)
-    rows.append(lower(f"lightning: time grows as T to the power of, {before} to {longest}", exponent, "", at_most=1.15))
+            both_ms, softmax_ms = cpu_ms(_trained(q, k, v, slopes, "chunked"), n), cpu_ms(_trained_softmax(q, k, v), 1)
+            rows.append(lower(f"lightning (chunked) forward and backward, T = {T}", both_ms, "ms", peer="SDPA",
+                              peer_value=softmax_ms))  # fmt: skip
+    (first, first_ms), (last, last_ms) = lines["lightning, chunked torch"][1], lines["lightning, chunked torch"][-1]
+    exponent = math.log(last_ms / first_ms) / math.log(last / first)
+    rows.append(lower(f"lightning (chunked): time grows as T to the power of, {first} to {last}", exponent, "",
+                      at_most=1.15))  # fmt: skip
     if not quick:
-        log_log(PLOT, "Forward pass, 2 heads of 64, float32, CPU", "tokens", "milliseconds", lines)
+        log_log(PLOT, "Forward pass, 2 heads of 64, float32, one CPU thread", "tokens", "milliseconds", lines)
     return rows
 
 
@@ -82,18 +79,20 @@ def gpu_rows(quick: bool) -> list[Row]:
         matrix, moved = 4 * T * H * D * (64 + D), 4 * T * H * D * 2
         floor_ms = 1000 * max(moved / HBM_BYTES_PER_S, matrix / BF16_FLOPS)
         bound = f"{moved / 1e9:.1f} GB, {matrix / 1e12:.2f} TFLOP: {floor_ms:.2f} ms"
-        ours_ms = gpu_ms(ours, n)
-        rows.append(lower(f"lightning forward, T = {T}", ours_ms, "ms", peer="fla simple_gla",
-                          peer_value=gpu_ms(theirs, n), bound=bound, ratio_at_least=1.0))  # fmt: skip
-        rows.append(lower(f"lightning forward, T = {T}", ours_ms, "ms", peer="SDPA",
-                          peer_value=gpu_ms(_softmax(q, k, v), n)))  # fmt: skip
+        forward, forward_ms = f"lightning (triton) forward, T = {T}", gpu_ms(ours, n)
+        trained = f"lightning (triton) forward and backward, T = {T}"
         both, their_both = _trained(q, k, v, slopes, "triton"), _gradients(theirs, q, k, v)
-        ours_ms = gpu_ms(both, n)
-        bound = f"{3 * moved / 1e9:.1f} GB, {3 * matrix / 1e12:.2f} TFLOP: {3 * floor_ms:.2f} ms"
-        rows.append(lower(f"lightning forward and backward, T = {T}", ours_ms, "ms", peer="fla simple_gla",
-                          peer_value=gpu_ms(their_both, n), bound=bound, ratio_at_least=1.0))  # fmt: skip
-        rows.append(lower(f"lightning forward and backward, T = {T}: peak memory", peak_bytes(both, "cuda") / _MIB,
-                          "MiB", peer="fla simple_gla", peer_value=peak_bytes(their_both, "cuda") / _MIB))  # fmt: skip
+        both_bound = f"{3 * moved / 1e9:.1f} GB, {3 * matrix / 1e12:.2f} TFLOP: {3 * floor_ms:.2f} ms"
+        peak = peak_bytes(both, "cuda") / _MIB
+        rows += [
+            lower(forward, forward_ms, "ms", peer="fla simple_gla", peer_value=gpu_ms(torch.no_grad()(theirs), n),
+                  bound=bound, ratio_at_least=1.0),
+            lower(forward, forward_ms, "ms", peer="SDPA", peer_value=gpu_ms(_softmax(q, k, v), n)),
+            lower(trained, gpu_ms(both, n), "ms", peer="fla simple_gla",
+                  peer_value=gpu_ms(their_both, n), bound=both_bound, ratio_at_least=1.0),
+            lower(f"{trained}: peak memory", peak, "MiB", peer="fla simple_gla",
+                  peer_value=peak_bytes(their_both, "cuda") / _MIB),
+        ]  # fmt: skip
     return rows
 
 
@@ -152,12 +151,6 @@ def _gradients(forward: Callable[[], Tensor], *inputs: Tensor) -> Action:
         return torch.autograd.grad(o, inputs, d_o[0])
 
     return run
-
-
-def _once_ms(action: Action) -> float:
-    began = time.perf_counter()
-    action()
-    return 1000 * (time.perf_counter() - began)
 
 
 def _check_same(ours: Tensor, theirs: Tensor, where: str) -> None:

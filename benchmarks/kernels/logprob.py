@@ -1,6 +1,7 @@
 """Log-probability and entropy of chosen tokens, forward and backward, against whole logits.
 
-CPU: SmolLM2-135M's head (V = 49152, E = 576), float32. GPU: V = 200064, E = 6144 as MiniMax-M3, bfloat16.
+CPU: SmolLM2-135M's head (V = 49152, E = 576), float32; processor time of one thread. GPU: V = 200064, E = 6144 as
+MiniMax-M3, bfloat16.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ def cpu_rows(quick: bool) -> list[Row]:
     T, V, E = 256 if quick else 1024, 49152, 576
     inputs = _inputs(T, V, E, torch.float32, "cpu")
     ours, whole = _action(*inputs, "chunked"), _action(*inputs, "naive")
-    n, name = 1 if quick else 3, f"logprob forward and backward, T = {T}, V = {V}, E = {E}"
+    n, name = 1 if quick else 3, f"logprob (chunked) forward and backward, T = {T}, V = {V}, E = {E}"
     return [
         lower(name, cpu_ms(ours, n), "ms", peer="whole logits", peer_value=cpu_ms(whole, n)),
         lower(f"{name}: peak memory", peak_bytes(ours, "cpu") / _MIB, "MiB", peer="whole logits",
@@ -33,7 +34,7 @@ def gpu_rows(quick: bool) -> list[Row]:
     for T in (4096,) if quick else (4096, 16384):
         inputs = _inputs(T, V, E, torch.bfloat16, "cuda")
         ours, whole = _action(*inputs, "triton"), _action(*inputs, "naive")
-        name = f"logprob forward and backward, T = {T}, V = {V}, E = {E}"
+        name = f"logprob (triton) forward and backward, T = {T}, V = {V}, E = {E}"
         floor = f"{8 * T * V * E / 1e12:.0f} TFLOP: {8e3 * T * V * E / _BF16_FLOPS:.1f} ms"
         rows += [
             lower(name, gpu_ms(ours, n), "ms", peer="whole logits in float32", peer_value=gpu_ms(whole, n),

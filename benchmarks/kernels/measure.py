@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -10,6 +11,9 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 Action = Callable[[], object]
+
+# the profiler greets on stderr otherwise
+os.environ.setdefault("KINETO_LOG_LEVEL", "9")
 
 _L2_BYTES = 64 << 20
 """More than a Hopper GPU's L2 cache holds; written between repetitions."""
@@ -38,18 +42,23 @@ def peak_bytes(action: Action, device: str) -> int:
 
 
 def cpu_ms(action: Action, n: int) -> float:
-    """Median of n, after one that warms up."""
+    """Median of n, after one that warms up unless n is 1: processor time of this thread, torch's only one.
+
+    Not the clock's: what else runs on the machine counts little so.
+    """
+    assert torch.get_num_threads() == 1
     samples = []
-    for _ in range(n + 1):
-        began = time.perf_counter()
+    for turn in range(n + 1 if n > 1 else 1):
+        began = time.thread_time()
         action()
-        samples.append(1000 * (time.perf_counter() - began))
-    return statistics.median(samples[1:])
+        if turn or n == 1:
+            samples.append(1000 * (time.thread_time() - began))
+    return statistics.median(samples)
 
 
-def gpu_ms(action: Action, n: int) -> float:
-    """Median of n by CUDA events, after five that warm up and compile, each from a cold L2 cache."""
-    for _ in range(5):
+def gpu_ms(action: Action, n: int, warm: int = 5) -> float:
+    """Median of n by CUDA events, after `warm` that warm up and compile, each from a cold L2 cache."""
+    for _ in range(warm):
         action()
     flush = torch.empty(_L2_BYTES, dtype=torch.int8, device="cuda")
     samples: list[float] = []

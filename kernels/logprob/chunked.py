@@ -13,7 +13,7 @@ from kernels.logprob.blocks import Row, Statistics, slices
 @dataclass(frozen=True, slots=True)
 class TorchBlocks:
     n_tokens: int = 512
-    n_vocab: int = 8192
+    n_vocab: int = 2048
 
     def statistics(self, hidden_TE: Tensor, weight_VE: Tensor, targets_T: Tensor, temperature: float) -> Statistics:
         dtype = _wide(hidden_TE.dtype)

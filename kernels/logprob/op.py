@@ -35,7 +35,7 @@ def chosen_logprobs(
         weight: [V,E], the LM head, in hidden's dtype. Products are summed in float32 (float64 for float64).
         targets: [T] int64, 0 <= target < V, or -100: log-probability and entropy are 0 and give no gradient.
         temperature: > 0; divides the logits.
-        chunk_tokens, chunk_vocab: the block, t and v; None: 512 x 8192 (chunked), 8192 x 8192 (triton).
+        chunk_tokens, chunk_vocab: the block, t and v; None: 512 x 2048 (chunked), 8192 x 8192 (triton).
         path: see `kernels.paths`.
 
     Returns:
