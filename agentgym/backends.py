@@ -12,11 +12,11 @@ NAMES = ("namespaces", "docker")
 def make_backend(name: str) -> Backend:
     """UsageError for a name that is none of NAMES; whether it works here is `doctor`'s to say."""
     if name == "namespaces":
-        from agentgym.sandbox.namespaces import NamespacesBackend
+        from agentgym.sandbox.namespaces.backend import NamespacesBackend
 
         return NamespacesBackend()
     if name == "docker":
-        from agentgym.sandbox.docker import DockerBackend
+        from agentgym.sandbox.docker.backend import DockerBackend
 
         return DockerBackend()
     raise UsageError(f"no sandbox backend is called {name!r}; there are {' and '.join(NAMES)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from agentgym.sandbox.client import cache_folder
+from agentgym.sandbox.cache import cache_folder
 
 IMAGE = "python:3.11-bookworm"
 RUN = ("run", "-d", "--rm", "--network", "none")

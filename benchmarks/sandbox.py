@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from agentgym.backends import make_backend
 from agentgym.protocols import Backend, Image, Sandbox, SandboxSpec
-from agentgym.sandbox.client import cache_folder
+from agentgym.sandbox.cache import cache_folder
 from benchmarks import peers
 from benchmarks.report import Row, arguments, interleaved, lower, publish
 

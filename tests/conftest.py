@@ -44,7 +44,7 @@ def build(backend: Backend, tmp_path: Path) -> Callable[..., Image]:
 
     Its cache key holds our own code, so that no layer built by yesterday's code answers for today's.
     """
-    code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(SANDBOX_CODE.glob("*.py")))).hexdigest()[:12]
+    code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(SANDBOX_CODE.rglob("*.py")))).hexdigest()[:12]
 
     def build(dockerfile: str, files: dict[str, str | bytes] | None = None, **options: Any) -> Image:
         context = tmp_path / "context"

@@ -128,7 +128,7 @@ def _installed(package: str) -> bool:
 
 def _cache() -> tuple[Path, int]:
     """The folder of built images, and what it takes on disk."""
-    from agentgym.sandbox.client import cache_folder
+    from agentgym.sandbox.cache import cache_folder
 
     folder = cache_folder()
     return folder, _disk_bytes(folder)

@@ -286,7 +286,7 @@ def _use_readline() -> None:
     """Line editing, and a history that outlives the session."""
     import readline
 
-    from agentgym.sandbox.client import cache_folder
+    from agentgym.sandbox.cache import cache_folder
 
     file = cache_folder() / "play_history"
     with contextlib.suppress(OSError):

@@ -8,9 +8,9 @@ from agentgym.protocols import Backend
 def make_backend(name: str) -> Backend:
     """The backend called `name`; only its own module is imported, as the docker SDK takes a third of a second."""
     if name == "namespaces":
-        from agentgym.sandbox.namespaces import NamespacesBackend
+        from agentgym.sandbox.namespaces.backend import NamespacesBackend
 
         return NamespacesBackend()
-    from agentgym.sandbox.docker import DockerBackend
+    from agentgym.sandbox.docker.backend import DockerBackend
 
     return DockerBackend()

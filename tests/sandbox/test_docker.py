@@ -17,10 +17,11 @@ import pytest
 
 from agentgym.errors import ImageError, SandboxUnavailable
 from agentgym.protocols import Image, Limits, SandboxSpec
-from agentgym.sandbox import docker_labels
-from agentgym.sandbox.docker import DockerBackend, DockerSandbox
-from agentgym.sandbox.docker_engine import connect
-from agentgym.sandbox.docker_stream import STDERR, STDOUT, AttachedStream
+from agentgym.sandbox.docker import labels as docker_labels
+from agentgym.sandbox.docker.backend import DockerBackend
+from agentgym.sandbox.docker.engine import connect
+from agentgym.sandbox.docker.sandbox import DockerSandbox
+from agentgym.sandbox.docker.stream import STDERR, STDOUT, AttachedStream
 from agentgym.sandbox.shell import Capture, Marker
 from tests.require import unavailable
 from tests.sandbox.host import eventually, gone, unique_sleep
@@ -71,7 +72,7 @@ def test_no_engine_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPa
 
 
 def test_importing_the_backend_does_not_import_the_sdk() -> None:
-    program = "import sys, agentgym.sandbox.docker; print('docker' in sys.modules)"
+    program = "import sys, agentgym.sandbox.docker.backend; print('docker' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
@@ -192,7 +193,7 @@ def test_prune_removes_the_snapshots_of_a_dead_owner_alone(
     kept = start().snapshot()
     program = (
         "import os, signal; from pathlib import Path; from agentgym.protocols import SandboxSpec\n"
-        "from agentgym.sandbox.docker import DockerBackend\n"
+        "from agentgym.sandbox.docker.backend import DockerBackend\n"
         f"backend = DockerBackend(); sandbox = backend.create(SandboxSpec(backend.build(Path({str(BASE)!r}))))\n"
         "sandbox.start(); fork = sandbox.fork().fork()\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -224,7 +225,7 @@ def test_sandbox_ends_with_its_owner(docker_backend: DockerBackend) -> None:
     number = unique_sleep()
     program = (
         "import os, signal; from pathlib import Path; from agentgym.protocols import SandboxSpec\n"
-        "from agentgym.sandbox.docker import DockerBackend\n"
+        "from agentgym.sandbox.docker.backend import DockerBackend\n"
         f"backend = DockerBackend(); sandbox = backend.create(SandboxSpec(backend.build(Path({str(BASE)!r}))))\n"
         f"sandbox.start(); sandbox.exec('setsid sleep {number} >/dev/null 2>&1 &')\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -11,7 +11,7 @@ import pytest
 
 from agentgym.errors import SandboxError
 from agentgym.protocols import FileChange
-from agentgym.sandbox.docker_diff import Baseline, compare
+from agentgym.sandbox.docker.diff import Baseline, compare
 
 
 @dataclass

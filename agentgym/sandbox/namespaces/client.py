@@ -17,25 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from agentgym.errors import SandboxError, SandboxLost, SandboxUnavailable
-from agentgym.sandbox import cgroup
-from agentgym.sandbox.linux import readable
+from agentgym.sandbox.cache import cache_folder
+from agentgym.sandbox.namespaces.linux import readable
+from agentgym.sandbox.owner import owner_key
 
 DEFAULT_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-def cache_folder() -> Path:
-    """Where images are kept: $AGENTGYM_CACHE, or agentgym in the user's cache folder."""
-    root = os.environ.get("AGENTGYM_CACHE") or Path(
-        os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "agentgym"
-    )
-    return Path(root)
 
 
 class SupervisorClient:
     """Requests to the supervisor and its answers; safe for several threads."""
 
     def __init__(self) -> None:
-        self.owner = cgroup.owner_key(os.getpid())
+        self.owner = owner_key(os.getpid())
         scratch = cache_folder() / "run"
         scratch.mkdir(parents=True, exist_ok=True)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -44,8 +37,8 @@ class SupervisorClient:
         # a bare package in its place: agentgym/__init__ imports Gymnasium, which the supervisor must not carry
         code = (
             "import sys, types; package = types.ModuleType('agentgym'); sys.modules['agentgym'] = package; "
-            f"package.__path__ = [{str(Path(__file__).parents[1])!r}]; "
-            "from agentgym.sandbox.supervisor import main; main()"
+            f"package.__path__ = [{str(Path(__file__).parents[2])!r}]; "
+            "from agentgym.sandbox.namespaces.supervisor import main; main()"
         )
         argv = [sys.executable, "-I", "-S", "-c", code, str(theirs.fileno()), str(scratch), *id_maps()]
         # symbols bound at start-up are not bound again, page by page, in every fork

@@ -16,8 +16,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from agentgym.sandbox import linux
-from agentgym.sandbox.held import Held
+from agentgym.sandbox.namespaces import linux
+from agentgym.sandbox.namespaces.held import Held
 
 
 @dataclass(frozen=True, slots=True)

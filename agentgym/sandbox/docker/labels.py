@@ -8,7 +8,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from agentgym.sandbox.cgroup import owner_is_alive, owner_key
+from agentgym.sandbox.owner import owner_is_alive, owner_key
 
 OWNER_PID = "agentgym.owner_pid"
 OWNER_START = "agentgym.owner_start"

@@ -14,7 +14,7 @@ import weakref
 from typing import Any, Protocol
 
 from agentgym.errors import SandboxError
-from agentgym.sandbox.docker_engine import engine_errors
+from agentgym.sandbox.docker.engine import engine_errors
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentgym.protocols import Limits
+from agentgym.sandbox.owner import owner_is_alive
 
 CONTROLLERS = ("memory", "pids", "cpu")
 _PERIOD_US = 100_000
@@ -110,19 +111,6 @@ def _own_groups() -> list[tuple[str, str]]:
 
 def group_name(owner: str, identity: str) -> str:
     return f"agentgym-{owner}-{identity}"
-
-
-def owner_key(pid: int) -> str:
-    """PID-START: tells a process from a later one with the same pid. FileNotFoundError when there is none."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return f"{pid}-{stat.rpartition(')')[2].split()[19]}"
-
-
-def owner_is_alive(key: str) -> bool:
-    try:
-        return owner_key(int(key.split("-")[0])) == key
-    except (OSError, ValueError):
-        return False
 
 
 def prune() -> list[str]:

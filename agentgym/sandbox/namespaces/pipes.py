@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agentgym.errors import SandboxLost
-from agentgym.sandbox.linux import readable
+from agentgym.sandbox.namespaces.linux import readable
 
 GRACE_S = 10.0
 """How much longer than a command's own limit its report is waited for."""

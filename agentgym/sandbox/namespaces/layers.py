@@ -22,11 +22,12 @@ from pathlib import Path
 
 from agentgym.errors import ImageError, SandboxError
 from agentgym.protocols import ExecResult, Image, Limits, SandboxSpec
-from agentgym.sandbox import hostbase
-from agentgym.sandbox.client import cache_folder, supervisor
+from agentgym.sandbox.cache import cache_folder
 from agentgym.sandbox.context import Context
 from agentgym.sandbox.dockerfile import Instruction, assignments, exec_form, expand, parse, words
-from agentgym.sandbox.namespaces import NamespacesImage, NamespacesSandbox
+from agentgym.sandbox.namespaces import hostbase
+from agentgym.sandbox.namespaces.client import supervisor
+from agentgym.sandbox.namespaces.sandbox import NamespacesImage, NamespacesSandbox
 
 logger = logging.getLogger(__name__)
 

@@ -30,10 +30,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from agentgym.sandbox import linux
-from agentgym.sandbox.held import Held
-from agentgym.sandbox.overlay import compare, copy_trees, run
-from agentgym.sandbox.worker import (
+from agentgym.sandbox.namespaces import linux
+from agentgym.sandbox.namespaces.held import Held
+from agentgym.sandbox.namespaces.overlay import compare, copy_trees, run
+from agentgym.sandbox.namespaces.worker import (
     Job,
     end_job,
     inhabitants,

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from agentgym.errors import ImageError, SandboxError
-from agentgym.sandbox.docker_engine import REQUEST_TIMEOUT_S, SETUP, connect, engine_errors
-from agentgym.sandbox.docker_labels import IMAGE
+from agentgym.sandbox.docker.engine import REQUEST_TIMEOUT_S, SETUP, connect, engine_errors
+from agentgym.sandbox.docker.labels import IMAGE
 
 logger = logging.getLogger(__name__)
 

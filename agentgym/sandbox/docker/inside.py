@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-from agentgym.sandbox.docker_stream import AttachedStream
+from agentgym.sandbox.docker.stream import AttachedStream
 
 ANSWER_TIMEOUT_S = 10.0
 """Longer than any kill takes."""

@@ -1,12 +1,4 @@
-"""The `docker` backend: containers of a real Docker engine, through its Python SDK.
-
-build     `docker build` of the task's environment/, cached by the engine
-start     one container; its pid 1 is ours (docker_inside.py) and ends with the TTL
-exec      `docker exec` of a small wrapper that says when the command begins and ends, so that nothing waits for
-          background processes; on timeout pid 1 kills what descends from it, and a second, longer limit holds here
-stop      the container is removed; so it is at exit, and by `prune` when its owner died without one
-snapshot  `docker commit`: its time grows with what was written
-"""
+"""One container, and the commands in it."""
 
 from __future__ import annotations
 
@@ -17,19 +9,21 @@ import secrets
 import threading
 import time
 import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentgym.errors import ImageError, SandboxError, SandboxLost
-from agentgym.protocols import Check, ExecResult, FileChange, Image, Limits, SandboxSpec
-from agentgym.sandbox import docker_build, docker_diff, docker_inside, docker_labels, transfer
-from agentgym.sandbox.docker_engine import connect, engine_errors
-from agentgym.sandbox.docker_storage import StorageWatch
-from agentgym.sandbox.docker_stream import STDOUT, AttachedStream
+from agentgym.protocols import ExecResult, FileChange, Image, SandboxSpec
+from agentgym.sandbox import transfer
+from agentgym.sandbox.docker import diff, inside, labels
+from agentgym.sandbox.docker.engine import engine_errors
+from agentgym.sandbox.docker.stream import STDOUT, AttachedStream
 from agentgym.sandbox.shell import Capture, PersistentShell
+
+if TYPE_CHECKING:
+    from agentgym.sandbox.docker.backend import DockerBackend
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +35,6 @@ FILE_TIMEOUT_S = 300.0
 """For reading, writing, comparing files."""
 _KILLED_TRIES = 3
 """Of those, as the storage watch kills them with the command of the agent's that wrote too much before."""
-_BASELINES = 8
-"""Images whose files are kept in mind, some megabytes each."""
-DROPPED_CAPABILITIES = ["NET_RAW", "MKNOD", "AUDIT_WRITE", "SETFCAP"]
-"""Of Docker's default set; the rest is what package managers and test suites run by root use."""
-
-
-# ---------------------------------------------------------------------------------------------------- the sandbox
 
 
 @dataclass(slots=True)
@@ -79,7 +66,7 @@ class DockerSandbox:
         self._api = api
         self._origin = spec.image
         """What `diff` compares with: of a fork the image that the first one started from."""
-        self._warden: docker_inside.Warden | None = None
+        self._warden: inside.Warden | None = None
         self._shells: weakref.WeakSet[AttachedStream] = weakref.WeakSet()
         self._n_storage_kills = 0
         # the container is named before it is asked for: no interrupt can fall between its creation and our knowledge
@@ -87,12 +74,12 @@ class DockerSandbox:
 
     def start(self) -> None:
         image = self.spec.image
-        self._remove = weakref.finalize(self, _remove_container, self._api, self.id, os.getpid())
+        self._remove = weakref.finalize(self, remove_container, self._api, self.id, os.getpid())
         try:
             with engine_errors(f"start sandbox {self.id} of image {image.ref}"):
                 has_quota = self._backend.create_container(self.id, self.spec)
                 stream = AttachedStream(self._api.attach_socket(self.id, params={"stdin": 1, "stdout": 1, "stream": 1}))
-                self._warden = docker_inside.Warden(stream)
+                self._warden = inside.Warden(stream)
                 self._api.start(self.id)
             if not has_quota:
                 self._backend.storage_watch.add(self)
@@ -145,7 +132,7 @@ class DockerSandbox:
 
     def diff(self) -> list[FileChange]:
         self._running()
-        return docker_diff.compare(self._as_root, self._backend.baseline(self._origin))
+        return diff.compare(self._as_root, self._backend.baseline(self._origin))
 
     def alive(self) -> bool:
         warden = self._warden
@@ -156,8 +143,8 @@ class DockerSandbox:
         self._running()
         with engine_errors(f"snapshot sandbox {self.id}"):
             # it has its container's other labels, the owner's among them
-            labels = f"LABEL {docker_labels.IMAGE}=snapshot {docker_labels.TTL_S}=inf"
-            ref: str = self._api.commit(self.id, changes=[labels])["Id"]
+            marked = f"LABEL {labels.IMAGE}=snapshot {labels.TTL_S}=inf"
+            ref: str = self._api.commit(self.id, changes=[marked])["Id"]
         detail = _Snapshot(self.spec.image.detail)
         weakref.finalize(detail, _remove_image, self._api, ref, os.getpid())
         return replace(self.spec.image, ref=ref, detail=detail)
@@ -218,7 +205,7 @@ class DockerSandbox:
     ) -> _Ended:
         nonce = secrets.token_hex(8)
         out, err = Capture(nonce, limit_bytes), Capture(nonce, limit_bytes)
-        wrapped = docker_inside.command_argv(argv, nonce, cwd or self.spec.image.workdir)
+        wrapped = inside.command_argv(argv, nonce, cwd or self.spec.image.workdir)
         n_storage_kills = self._n_storage_kills
         exec_id, stream = self._attach(wrapped, env=env, user=user, with_stdin=bool(stdin))
         pid, begun_s, started, kills, status = 0, 0.0, time.monotonic(), [0], 0
@@ -299,7 +286,7 @@ class DockerSandbox:
             return created["Id"], AttachedStream(self._api.exec_start(created["Id"], socket=True))
 
     def _open_shell(self, argv: Sequence[str]) -> AttachedStream:
-        _, stream = self._attach(docker_inside.shell_argv(list(argv), self.spec.image.workdir), with_stdin=True)
+        _, stream = self._attach(inside.shell_argv(list(argv), self.spec.image.workdir), with_stdin=True)
         self._shells.add(stream)
         return stream
 
@@ -311,7 +298,7 @@ class DockerSandbox:
     def _warden_slay(self, pid: int, begun_s: float) -> bool:
         return self._running().slay(pid, begun_s, shell_too=False)
 
-    def _running(self) -> docker_inside.Warden:
+    def _running(self) -> inside.Warden:
         warden = self._warden
         if warden is None:
             raise SandboxLost(f"sandbox {self.id} is not running")
@@ -326,7 +313,7 @@ def _remove_image(api: Any, ref: str, owner_pid: int) -> None:
             api.remove_image(ref, force=True, noprune=True)
 
 
-def _remove_container(api: Any, name: str, owner_pid: int) -> None:
+def remove_container(api: Any, name: str, owner_pid: int) -> None:
     """Also called at interpreter exit, and when the sandbox is collected; never in a forked child."""
     if os.getpid() != owner_pid:
         return
@@ -337,201 +324,3 @@ def _remove_container(api: Any, name: str, owner_pid: int) -> None:
         pass
     except SandboxError as error:
         logger.warning("%s: `agentgym sandbox prune` removes what is left", error)
-
-
-# ---------------------------------------------------------------------------------------------------- the backend
-
-
-class DockerBackend:
-    """Matches `protocols.Backend`."""
-
-    name = "docker"
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connection: Any = None
-        self._watch: StorageWatch | None = None
-        self._baselines: OrderedDict[str, docker_diff.Baseline] = OrderedDict()
-        self._has_quota = True
-        """Whether the storage driver takes a size; False once it refused one."""
-
-    @property
-    def storage_watch(self) -> StorageWatch:
-        if self._watch is None:
-            self._watch = StorageWatch(self._api())
-        return self._watch
-
-    def doctor(self) -> list[Check]:
-        try:
-            api = self._api()
-            with engine_errors("ask the Docker engine"):
-                info = api.info()
-        except SandboxError as error:
-            return [Check("docker engine", False, str(error))]
-        driver = dict(info.get("DriverStatus") or [])
-        lacking = [
-            limit for limit, key in (("memory", "MemoryLimit"), ("pids", "PidsLimit"), ("cpu", "CpuCfsQuota"))
-            if not info.get(key)
-        ]  # fmt: skip
-        quota = info["Driver"] in ("btrfs", "zfs") or driver.get("Backing Filesystem") == "xfs"
-        version = str(info["ServerVersion"])
-        old = int(version.split(".")[0]) < 23
-        return [
-            Check(
-                "docker engine",
-                True,
-                f"{version} on {info['OSType']}, API {api.api_version}"
-                + (": up to 22, sandboxes can reach the hypervisor by AF_VSOCK; take 23 or later" if old else ""),
-            ),
-            Check(
-                "docker limits",
-                not lacking,
-                f"no {', '.join(lacking)} control: enable these control groups in the kernel, then restart the engine"
-                if lacking
-                else f"memory, pids and cpu (cgroup v{info.get('CgroupVersion', 1)})",
-            ),
-            Check(
-                "docker storage",
-                True,
-                f"{info['Driver']}: storage_mb is a quota (on xfs, if mounted with pquota)"
-                if quota
-                else f"{info['Driver']} on {driver.get('Backing Filesystem', '?')} has no quota: storage_mb caps each "
-                "file, and a watchdog kills what writes more in all; for a quota, move the engine to btrfs or xfs",
-            ),
-        ]
-
-    def build(self, context: Path, *, timeout_s: float = 600.0, memory_mb: int = 4096) -> Image:
-        return self.image(docker_build.build(context, timeout_s=timeout_s, memory_mb=memory_mb))
-
-    def image(self, ref: str) -> Image:
-        """A prebuilt image: from this engine, else pulled. Raises ImageError."""
-        import docker.errors
-
-        with engine_errors(f"inspect image {ref}"):
-            try:
-                found = self._api().inspect_image(ref)
-            except docker.errors.ImageNotFound:
-                self.pull(ref)
-                found = self._api().inspect_image(ref)
-        config = found["Config"]
-        variables = dict(pair.split("=", 1) for pair in config.get("Env") or [])
-        return Image(
-            backend=self.name,
-            ref=found["Id"],
-            workdir=config.get("WorkingDir") or "/",
-            env=variables,
-            user=config.get("User") or "root",
-        )
-
-    def pull(self, ref: str) -> None:
-        """Fetch an image from its registry. Raises ImageError."""
-        import docker.errors
-
-        name, colon, tag = ref.rpartition(":")
-        if not colon or "/" in tag:
-            name, tag = ref, "latest"
-        try:
-            with engine_errors(f"pull {ref}"):
-                self._api().pull(name, tag=tag)
-        except (SandboxError, docker.errors.DockerException) as error:
-            raise ImageError(f"image {ref} is not on this machine and cannot be pulled ({error}): "
-                             "docker load it, or see to its name and the network") from None  # fmt: skip
-
-    def create(self, spec: SandboxSpec) -> DockerSandbox:
-        return DockerSandbox(self, self._api(), spec)
-
-    def prune(self, *, images: bool = False) -> list[str]:
-        api = self._api()
-        removed = []
-        with engine_errors("list sandboxes"):
-            containers = api.containers(all=True, filters={"label": docker_labels.OWNER_PID})
-        for container in containers:
-            why = docker_labels.why_stale(container["Labels"], container["State"])
-            if why:
-                name = container["Names"][0].lstrip("/")
-                _remove_container(api, name, os.getpid())
-                removed.append(f"container {name} ({why})")
-        with engine_errors("list snapshots"):
-            snapshots = api.images(filters={"label": f"{docker_labels.IMAGE}=snapshot"})
-        for snapshot in snapshots:
-            if why := docker_labels.why_stale(snapshot["Labels"], ""):
-                with contextlib.suppress(SandboxError), engine_errors(f"remove snapshot {snapshot['Id']}"):
-                    api.remove_image(snapshot["Id"], force=True)  # and those below it
-                    removed.append(f"snapshot {snapshot['Id']} ({why})")
-        if images:
-            with engine_errors("remove images"):
-                for image in api.images(filters={"label": docker_labels.IMAGE}):
-                    api.remove_image(image["Id"], force=True)
-                    removed.append(f"image {(image['RepoTags'] or [image['Id']])[0]}")
-        return removed
-
-    def baseline(self, image: Image) -> docker_diff.Baseline:
-        """What `diff` compares sandboxes of the image with."""
-
-        @contextlib.contextmanager
-        def fresh() -> Iterator[docker_diff.Run]:
-            sandbox = self.create(SandboxSpec(image, ttl_s=FILE_TIMEOUT_S))
-            try:
-                sandbox.start()
-                yield sandbox._as_root
-            finally:
-                sandbox.stop()
-
-        if image.detail is not None:  # a snapshot is not kept for this
-            return docker_diff.Baseline(fresh)
-        with self._lock:
-            found = self._baselines.pop(image.ref, None) or docker_diff.Baseline(fresh)
-            self._baselines[image.ref] = found
-            if len(self._baselines) > _BASELINES:
-                self._baselines.popitem(last=False)
-            return found
-
-    def create_container(self, name: str, spec: SandboxSpec) -> bool:
-        """Create it, not started; whether storage_mb is a quota, which not every engine has."""
-        import docker.errors
-
-        api = self._api()
-        if self._has_quota:
-            try:
-                self._create(api, name, spec, {"storage_opt": {"size": f"{spec.limits.storage_mb}m"}})
-                return True
-            except docker.errors.APIError as error:
-                if "storage-opt" not in str(error) and "storage opt" not in str(error).lower():
-                    raise
-                self._has_quota = False
-        size = spec.limits.storage_mb << 20
-        self._create(api, name, spec, {"ulimits": [{"Name": "fsize", "Soft": size, "Hard": size}]})
-        return False
-
-    def _create(self, api: Any, name: str, spec: SandboxSpec, storage: dict[str, Any]) -> None:
-        limits: Limits = spec.limits
-        api.create_container(
-            spec.image.ref,
-            name=name,
-            entrypoint=docker_inside.warden_argv(spec.ttl_s),
-            command=[],
-            stdin_open=True,
-            user="0",
-            working_dir="/",
-            environment=dict(spec.env),
-            labels=docker_labels.container_labels(spec.labels, spec.ttl_s),
-            healthcheck={"test": ["NONE"]},
-            host_config=api.create_host_config(
-                auto_remove=True,
-                network_mode="none" if spec.network == "none" else "bridge",
-                mem_limit=limits.memory_mb << 20,
-                memswap_limit=limits.memory_mb << 20,
-                nano_cpus=int(limits.cpus * 1e9),
-                pids_limit=limits.pids,
-                cap_drop=DROPPED_CAPABILITIES,
-                security_opt=["no-new-privileges"],
-                log_config={"Type": "none"},
-                **storage,
-            ),
-        )
-
-    def _api(self) -> Any:
-        with self._lock:
-            if self._connection is None:
-                self._connection = connect()
-            return self._connection

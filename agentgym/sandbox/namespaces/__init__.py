@@ -1,0 +1,1 @@
+"""Sandboxes of Linux namespaces. Exports nothing: the supervisor imports this package without site-packages."""
