@@ -53,6 +53,7 @@ format: setup ## what can be mended by itself
 bench: setup ## the figures of the README, into benchmarks/results/
 	$(BIN)/python -m benchmarks.sandbox --json benchmarks/results/sandbox.json
 	$(BIN)/python -m benchmarks.env --json benchmarks/results/env.json
+	$(BIN)/python -m benchmarks.kernels --json benchmarks/results/kernels.json
 
 clean: ## everything that was made here, cached images included
 	-$(BIN)/agentgym sandbox prune --images
