@@ -47,7 +47,7 @@ def select(
         part = slice(first, min(first + at_most, T))
         _select(
             index_q[part], index_k, (0, index_k.stride(0)), packing.part(part.start, part.stop), None, block_size,
-            n_blocks, max(64 // _padded(K), 1), chosen[part], None if lse is None else lse[part],
+            n_blocks, max(_rows(index_q) // _padded(K), 1), chosen[part], None if lse is None else lse[part],
         )  # fmt: skip
     return chosen, lse
 
@@ -150,7 +150,7 @@ def _forward_by_block(
             triton_blocks.attend_blocks[(n_items, block_size // tile)](
                 q[some], k, v, parts, part_lse, *items.where(), queries.first_key_N,
                 *q.stride()[:2], *k.stride()[:2], *v.stride()[:2], items.visits.n_blocks, top_k, VISITS_AN_ITEM, scale,
-                **_group(q, K, rows=64), GROUP_PADDED=_padded(H // K), BLOCK=block_size, TILE=tile,
+                **_group(q, K, rows=_rows(q)), GROUP_PADDED=_padded(H // K), BLOCK=block_size, TILE=tile,
             )  # fmt: skip
         o[some], lse[some] = _combine(parts, part_lse, q.dtype)
     return o, lse
@@ -197,7 +197,7 @@ def backward(
             d_o, q, k, v, lse, delta, d_k_items, d_v_items, *items.where(), packing.first_key_N,
             *d_o.stride()[:2], *q.stride()[:2], *k.stride()[:2], *v.stride()[:2],
             items.visits.n_blocks, top_k, VISITS_A_GRADIENT, scale,
-            **_group(q, K, rows=_gradient_rows(q)), GROUP_PADDED=_padded(H // K), BLOCK=block_size, TILE=tile,
+            **_group(q, K, rows=_rows(q)), GROUP_PADDED=_padded(H // K), BLOCK=block_size, TILE=tile,
             num_warps=8,
         )  # fmt: skip
     items.sum(d_k_items, d_k, summed=1)
@@ -235,7 +235,7 @@ def index_loss(
         triton_blocks.index_block_gradients[(n_items, block_size // tile)](
             q, k, index_q, index_k, lse, index_lse, d_items, *items.where(), packing.first_key_N,
             *strides, items.visits.n_blocks, top_k, VISITS_A_GRADIENT, *scales,
-            HEADS=H, GROUP=H // K, QUERIES=_gradient_rows(wider), DIM=q.shape[-1], INDEX_DIM=Di, BLOCK=block_size,
+            HEADS=H, GROUP=H // K, QUERIES=_rows(wider), DIM=q.shape[-1], INDEX_DIM=Di, BLOCK=block_size,
             TILE=tile, PRECISION=_precision(q), num_warps=8,
         )  # fmt: skip
     items.sum(d_items, d_index_k[:, None], summed=K)
@@ -332,7 +332,8 @@ def _tile(x: Tensor, block_size: int, kib: int = 32) -> int:
     return min(block_size, max((kib << 10) // (x.shape[-1] * x.element_size()), 16))
 
 
-def _gradient_rows(x: Tensor) -> int:
+def _rows(x: Tensor) -> int:
+    """Rows of a matrix product where they are no single query's."""
     return 64 if x.shape[-1] * x.element_size() <= 256 else 32
 
 

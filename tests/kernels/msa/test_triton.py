@@ -113,18 +113,18 @@ def test_ties_and_the_log_sum_exp(monkeypatch, device):
 def test_more_blocks_than_one_tile_of_scores(device):
     """1025 blocks of 16 keys and more: the greatest lie in different tiles."""
     if device.type == "cpu":
-        score = torch.zeros(1, 1, 2100)
-        for place, value in ((3, 1.0), (1500, 2.0), (2099, 0.5), (700, -1.0)):
+        score = torch.full((1, 1, 2100), -3.0)
+        for place, value in ((3, -1.0), (1500, 2.0), (2099, 0.5), (700, -2.0)):
             score[..., place] = value
-        chosen = torch.empty(1, 1, 3, dtype=torch.int32)
+        chosen = torch.empty(1, 1, 4, dtype=torch.int32)
         position = torch.tensor([2098 * 16], dtype=torch.int32)
         from kernels.msa.triton_select import top_blocks
 
         top_blocks[(1,)](
-            score, None, position, chosen, None, 1, 2100, 3, 1.0,
+            score, None, position, chosen, None, 1, 2100, 4, 1.0,
             HEADS=1, BLOCK=16, ROWS=1, WIDTH=1024, TOP=4, WITH_LSE=False,
         )  # fmt: skip
-        assert chosen.flatten().tolist() == [3, 1500, 2098]
+        assert chosen.flatten().tolist() == [3, 700, 1500, 2098]
         return
     x = make(Tq=1, prefix=16 * 5000, dtype=torch.float32, device=device)
     got, want = (select_blocks(*x.index(), block_size=16, top_k=16, path=path)[0] for path in ("triton", "naive"))
