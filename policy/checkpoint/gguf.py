@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from policy.checkpoint.errors import CheckpointError
 from policy.config import PolicyConfig
+from policy.gguf_metadata import MetadataError, StoredTensor, read_head
 
 _MODEL = {
     "token_embd.weight": "model.embed_tokens.weight",
@@ -39,12 +41,17 @@ class GGUF:
     def __init__(self, file: Path) -> None:
         """CheckpointError: no such file, no GGUF, or damaged."""
         self._file = file
-        if not file.exists():
-            raise CheckpointError(f"{file}: there is no such file")
         try:
-            self._reader = gguf.GGUFReader(file)
-        except (ValueError, IndexError, KeyError, OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{file}: no GGUF, damaged or cut short ({error})") from None
+            head = read_head(file)
+        except MetadataError as error:
+            raise CheckpointError(str(error)) from None
+        self._metadata = head.metadata
+        self._tensors = {tensor.name: tensor for tensor in head.tensors}
+        for tensor in head.tensors:
+            if tensor.start + math.prod(self._stored_shape(tensor)) > file.stat().st_size:
+                raise CheckpointError(
+                    f"{file}: damaged or cut short ({tensor.name} ends behind its end); fetch it again"
+                )
         if (found := self._field("general.architecture")) != "llama":
             raise CheckpointError(f"{file}: architecture {found!r}, and only 'llama' can be read from GGUF")
 
@@ -57,7 +64,7 @@ class GGUF:
             raise CheckpointError(f"{self._file}: RoPE is scaled, and only plain RoPE can be computed")
         return PolicyConfig.of(
             {
-                "vocab_size": int(self._tensors["token_embd.weight"].shape[1]),
+                "vocab_size": self._tensor("token_embd.weight").shape[0],
                 "embed_dim": embed_dim,
                 "n_heads": n_heads,
                 "n_kv_heads": self._field("llama.attention.head_count_kv", default=n_heads),
@@ -81,24 +88,37 @@ class GGUF:
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         heads = {"attn_q": self.config.n_heads, "attn_k": self.config.n_kv_heads}
+        mapped = np.memmap(self._file, np.uint8, mode="r")
         for name, stored in self._tensors.items():
-            try:
-                tensor = torch.from_numpy(
-                    np.require(gguf.dequantize(stored.data, stored.tensor_type), requirements="W")
-                )
-            except (NotImplementedError, ValueError) as error:
-                raise CheckpointError(f"{self._file}: {name} cannot be dequantised ({error})") from None
+            tensor = self._dequantised(stored, mapped)
             if n_heads := heads.get(name.split(".")[-2]):
                 tensor = _halves(tensor, n_heads)
             yield _llama_name(name), tensor
 
-    @cached_property
-    def _tensors(self) -> dict[str, Any]:
-        return {tensor.name: tensor for tensor in self._reader.tensors}
+    def _dequantised(self, stored: StoredTensor, mapped: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
+        try:
+            shape = self._stored_shape(stored)
+            data = mapped[stored.start : stored.start + math.prod(shape)].reshape(shape)
+            values = gguf.dequantize(data, gguf.GGMLQuantizationType(stored.kind))
+        except (NotImplementedError, ValueError) as error:
+            raise CheckpointError(f"{self._file}: {stored.name} cannot be dequantised ({error})") from None
+        return torch.from_numpy(np.require(values, np.float32, "W"))
+
+    def _stored_shape(self, stored: StoredTensor) -> tuple[int, ...]:
+        """In bytes, rows last."""
+        try:
+            items, n_bytes = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType(stored.kind)]
+        except (KeyError, ValueError):
+            raise CheckpointError(f"{self._file}: {stored.name} has the unknown quantisation {stored.kind}") from None
+        return (*stored.shape[:-1], stored.shape[-1] // items * n_bytes)
+
+    def _tensor(self, name: str) -> StoredTensor:
+        if name not in self._tensors:
+            raise CheckpointError(f"{self._file}: {name} is missing")
+        return self._tensors[name]
 
     def _field(self, key: str, default: Any = None) -> Any:
-        field = self._reader.get_field(key)
-        value = default if field is None else field.contents()
+        value = self._metadata.get(key, default)
         if value is None:
             raise CheckpointError(f"{self._file}: {key} is missing")
         return value

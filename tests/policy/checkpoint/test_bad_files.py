@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from policy.checkpoint import CheckpointError, load, save
 from policy.config import ConfigError
+from tests.policy.vocabularies import smollm2_file
 
 
 @pytest.fixture
@@ -170,9 +171,16 @@ def test_shards(checkpoint: Callable[[str], Path], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [0, 3, 50, 3000])
 def test_damaged_gguf(tmp_path: Path, keep: int) -> None:
-    from policy.checkpoint.load import _located
-
     file = tmp_path / "cut.gguf"
-    file.write_bytes(_located("smollm2").read_bytes()[:keep])
-    with pytest.raises(CheckpointError, match=r"cut.gguf: no GGUF, damaged or cut short"):
+    file.write_bytes(smollm2_file().read_bytes()[:keep])
+    with pytest.raises(CheckpointError, match=r"cut.gguf: (damaged or cut short|begins with)"):
         load(file)
+
+
+def test_gguf_tensors_cut_short(tmp_path: Path) -> None:
+    file = tmp_path / "cut.gguf"
+    file.write_bytes(smollm2_file().read_bytes()[:-1000])
+    with pytest.raises(CheckpointError, match=r"cut.gguf: damaged or cut short \(\S+ ends behind its end\)"):
+        load(file)
+    with pytest.raises(CheckpointError, match=r"none.gguf: no such folder or file"):
+        load(tmp_path / "none.gguf")
