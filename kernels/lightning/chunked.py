@@ -2,8 +2,8 @@
 
 B sequences, T tokens, H heads, D head dim, N chunks side by side, C tokens a chunk. Formulas: README.md.
 
-What is held at once beside inputs and outputs does not grow with T: chunks are taken PIECE_CHUNKS at a time, and the
-backward recomputes states from the one kept for each piece.
+Chunks are taken PIECE_CHUNKS at a time, and the backward recomputes states from the one kept for each piece: beside
+inputs and outputs that state is all that grows with T.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ PIECE_CHUNKS = 16
 
 
 class ChunkedLightning(torch.autograd.Function):
-    """(q, k, v [B,T,H,D], slopes [H], state [B,H,D,D], chunk tokens) -> (o in the state's dtype, last state).
+    """(q, k, v [B,T,H,D], slopes [H], state [B,H,D,D], chunk tokens) -> (o in q's dtype, last state).
 
     Computes in the state's dtype. Differentiable in q, k, v and state, through both outputs.
     """
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, state: Tensor, chunk: int) -> Any:
-        o = torch.empty_like(q, dtype=state.dtype)
+        o = torch.empty_like(q)
         starts = []
         for piece in _pieces(q.shape[1], chunk):
             starts.append(state)

@@ -63,20 +63,20 @@ def lightning_attention(
             cu_seqlens = torch.arange(B + 1, dtype=torch.int32, device=q.device) * T
         return TritonLightning.apply(q, k, v, slopes, initial_state, cu_seqlens.int(), 0, 0)  # type: ignore[no-any-return, no-untyped-call]
     if cu_seqlens is None:
-        o, state = _whole(q, k, v, slopes, initial_state, path)
-        return o.to(q.dtype), state
+        return _whole(q, k, v, slopes, initial_state, path)
     bounds = cu_seqlens.tolist()
     parts = [
         _whole(q[:, first:last], k[:, first:last], v[:, first:last], slopes, initial_state[n : n + 1], path)
         for n, (first, last) in enumerate(itertools.pairwise(bounds))
     ]
-    return torch.cat([o for o, _ in parts], 1).to(q.dtype), torch.cat([state for _, state in parts])
+    return torch.cat([o for o, _ in parts], 1), torch.cat([state for _, state in parts])
 
 
 def _whole(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, state: Tensor, path: Path) -> tuple[Tensor, Tensor]:
     """Sequences of one length each."""
     if path == "naive":
-        return naive.recurrent(q, k, v, slopes, state)
+        o, state = naive.recurrent(q, k, v, slopes, state)
+        return o.to(q.dtype), state
     return ChunkedLightning.apply(q, k, v, slopes, state, CHUNK)  # type: ignore[no-any-return, no-untyped-call]
 
 
