@@ -1,6 +1,6 @@
 """Scaffolds and models by name, through the entry points that installed packages declare.
 
-The groups are `agentgym.scaffolds` (a class without arguments, see protocols.Scaffold) and `agentgym.models` (a class
+The groups are `agentgym.scaffolds` (a class without arguments, see scaffold.Scaffold) and `agentgym.models` (a class
 with `from_spec`, see `ModelFactory`). This is how the lower floors reach the upper ones: agentgym imports neither
 `scaffolds` nor `policy`, and somebody else's package adds to both groups without asking.
 """
@@ -13,7 +13,8 @@ from typing import Any, Protocol, cast
 
 from agentgym.errors import UsageError
 from agentgym.nearest import nearest
-from agentgym.protocols import Model, Scaffold
+from agentgym.protocols import Model
+from agentgym.scaffold import Scaffold
 
 SCAFFOLDS = "agentgym.scaffolds"
 MODELS = "agentgym.models"

@@ -10,10 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
-
-if TYPE_CHECKING:
-    from agentgym.env import Episode
+from typing import Any, Literal, NotRequired, Protocol, TypedDict, runtime_checkable
 
 # ---------------------------------------------------------------------------------------------------- sandbox
 
@@ -244,7 +241,7 @@ class ToolContext:
     """One slot a tool (keyed by its name) for what must outlive a call, the live shell for one."""
 
 
-# ------------------------------------------------------------------------------------------- model and scaffold
+# -------------------------------------------------------------------------------------------------------- model
 
 
 class FunctionCall(TypedDict):
@@ -303,16 +300,6 @@ class StreamingModel(Model, Protocol):
 
     def stream(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Iterator[str | Reply]:
         """The text piece by piece as it comes, at last the Reply. Closing the iterator ends the reply early."""
-
-
-class Scaffold(Protocol):
-    """Code that turns a model into an agent."""
-
-    name: str
-    needs_model: bool
-
-    def run(self, episode: Episode, model: Model) -> None:
-        """Work on the episode until it is over (`episode.over`). Raises ModelError, SandboxError."""
 
 
 class StopReason(StrEnum):

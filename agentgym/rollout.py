@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from agentgym.env import Episode, EpisodeConfig, EpisodeOver
 from agentgym.errors import AgentGymError, SandboxError
-from agentgym.protocols import Backend, Model, Scaffold, StopReason
+from agentgym.protocols import Backend, Model, StopReason
+from agentgym.scaffold import Scaffold
 from agentgym.task import Task
 from agentgym.tools import ToolPool
 from agentgym.trajectory import Failure, Trajectory

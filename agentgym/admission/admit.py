@@ -14,8 +14,9 @@ from agentgym.backends import build_image
 from agentgym.entry import make_scaffold
 from agentgym.env import Episode
 from agentgym.errors import ImageError, SandboxError, TaskError
-from agentgym.protocols import Backend, Model, Scaffold
+from agentgym.protocols import Backend, Model
 from agentgym.rollout import Job, rollout
+from agentgym.scaffold import Scaffold
 from agentgym.task import Task
 from agentgym.trajectory import TaskRef
 

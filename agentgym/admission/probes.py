@@ -48,7 +48,7 @@ def _is_test(name: str) -> bool:
 
 
 class Probe:
-    """One way to cheat. Matches `protocols.Scaffold`."""
+    """One way to cheat. Matches `scaffold.Scaffold`."""
 
     name: str
     needs_model = False

@@ -48,7 +48,7 @@ def check(
     """
     from agentgym.admission import admissions
     from agentgym.backends import make_backend
-    from agentgym.cli.tasks import select
+    from agentgym.cli.select import select
 
     found = select(tasks)
     backend = make_backend(sandbox)

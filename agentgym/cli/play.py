@@ -21,8 +21,8 @@ def play(
     A line is a bash command; :help lists what else there is. Exit code 0: solved, or left with :quit; 1: submitted and
     not solved; 3: infrastructure left no reward.
     """
+    from agentgym.cli.select import one
     from agentgym.cli.session import Session
-    from agentgym.cli.tasks import one
 
     if code := Session(one(task), sandbox, out=out, online=online).run():
         raise typer.Exit(code)

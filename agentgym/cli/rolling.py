@@ -21,8 +21,8 @@ from agentgym import entry
 from agentgym.backends import build_image, make_backend
 from agentgym.cli.console import busy, note, warn
 from agentgym.cli.progress import Progress
+from agentgym.cli.select import select
 from agentgym.cli.summary import Summary
-from agentgym.cli.tasks import select
 from agentgym.env import EpisodeConfig
 from agentgym.errors import ImageError, SandboxError, UsageError
 from agentgym.protocols import Backend

@@ -13,13 +13,11 @@ from rich.text import Text
 
 from agentgym.cli.check import check
 from agentgym.cli.console import busy, fail, note, print_json, stdout, table, warn
+from agentgym.cli.select import ROOT, one, select_folders
 from agentgym.errors import TaskError, UsageError
 
 if TYPE_CHECKING:
     from agentgym.task import Source, Task
-
-ROOT = Path("tasks")
-"""Where tasks are looked up by name."""
 
 app = typer.Typer(help="List, show, make and check tasks.", no_args_is_help=True)
 app.command("check")(check)
@@ -41,7 +39,7 @@ def list_(
     from agentgym.task import load_task
 
     found, broken = [], []
-    for folder in _folders(patterns or [str(ROOT)]):
+    for folder in select_folders(patterns or [str(ROOT)]):
         try:
             task = load_task(folder)
         except TaskError as error:
@@ -69,36 +67,6 @@ def _print_table(tasks: Sequence[Task]) -> None:
     if tasks:
         stdout().print(shown)
     note(f"{len(tasks)} task{'' if len(tasks) == 1 else 's'}")
-
-
-def select(patterns: Sequence[str]) -> list[Task]:
-    """`find_tasks`, with a hint where there is no folder of tasks at all."""
-    from agentgym.task import find_tasks
-
-    _expect_tasks(patterns)
-    return find_tasks(*patterns, root=ROOT)
-
-
-def _folders(patterns: Sequence[str]) -> list[Path]:
-    from agentgym.task import find_folders
-
-    _expect_tasks(patterns)
-    return find_folders(*patterns, root=ROOT)
-
-
-def _expect_tasks(patterns: Sequence[str]) -> None:
-    if list(patterns) == [str(ROOT)] and not ROOT.is_dir():
-        raise UsageError("found no folder tasks/ here, wanted one; name a folder of tasks, or make a task with "
-                         "`agentgym tasks new`")  # fmt: skip
-
-
-def one(pattern: str) -> Task:
-    """The one task that `pattern` names."""
-    found = select([pattern])
-    if len(found) > 1:
-        names = ", ".join(task.name for task in found[:3]) + (", …" if len(found) > 3 else "")
-        raise UsageError(f'found {len(found)} tasks for "{pattern}" ({names}), wanted one')
-    return found[0]
 
 
 def _facts(task: Task) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from agentgym.models import ReplayModel, ScriptedModel
-from agentgym.protocols import Backend, Model, Scaffold, StopReason
+from agentgym.protocols import Backend, Model, StopReason
 from agentgym.rollout import Job, rollout
+from agentgym.scaffold import Scaffold
 from agentgym.store import TrajectoryStore
 from agentgym.task import Task
 from agentgym.trajectory import Trajectory

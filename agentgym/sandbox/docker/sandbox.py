@@ -12,18 +12,16 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from agentgym.errors import ImageError, SandboxError, SandboxLost
 from agentgym.protocols import ExecResult, FileChange, Image, SandboxSpec
 from agentgym.sandbox import transfer
 from agentgym.sandbox.docker import diff, inside, labels
 from agentgym.sandbox.docker.engine import engine_errors
+from agentgym.sandbox.docker.storage import StorageWatch
 from agentgym.sandbox.docker.stream import STDOUT, AttachedStream
 from agentgym.sandbox.shell import Capture, PersistentShell
-
-if TYPE_CHECKING:
-    from agentgym.sandbox.docker.backend import DockerBackend
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +54,23 @@ class _Snapshot:
         self.below = below
 
 
+class Host(Protocol):
+    """What a sandbox asks of its backend."""
+
+    @property
+    def storage_watch(self) -> StorageWatch: ...
+
+    def create_container(self, name: str, spec: SandboxSpec) -> bool:
+        """Create it, not started; whether storage_mb is a quota."""
+
+    def baseline(self, image: Image) -> diff.Baseline:
+        """The files of the image."""
+
+
 class DockerSandbox:
     """Matches `protocols.Sandbox`."""
 
-    def __init__(self, backend: DockerBackend, api: Any, spec: SandboxSpec) -> None:
+    def __init__(self, backend: Host, api: Any, spec: SandboxSpec) -> None:
         self.id = f"agentgym-{secrets.token_hex(6)}"
         self.spec = spec
         self._backend = backend
