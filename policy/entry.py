@@ -197,8 +197,8 @@ def _read_options(options: Mapping[str, Any]) -> PolicyOptions:
     for key in options:
         if key not in known:
             close = get_close_matches(str(key), known, n=1)
-            hint = f'did you mean "{close[0]}"?' if close else f"known: {', '.join(known)}"
-            raise ValueError(f'no option "{key}"; {hint}')
+            hint = f'nearest known option: "{close[0]}"' if close else f"known: {', '.join(known)}"
+            raise ValueError(f'no option "{key}" ({hint})')
     try:
         return PolicyOptions(**options)
     except ValidationError as error:

@@ -13,7 +13,7 @@ import pytest
 from agentgym.env import Episode, EpisodeConfig, EpisodeOver
 from agentgym.errors import ModelError, SandboxLost, TaskError
 from agentgym.models import ContextOverflow, ScriptedModel
-from agentgym.protocols import Backend, Message, Reply, StopReason, ToolCall, Usage
+from agentgym.protocols import Backend, Message, Model, Reply, StopReason, ToolCall, Usage
 from agentgym.task import Task, load_task
 from agentgym.tools import ToolPool
 from tests.loss import kill_sandbox
@@ -141,13 +141,39 @@ def test_model_error(open_episode: Callable[..., Episode]) -> None:
     assert episode.last_step().info["error"] == episode.failure.message
 
 
-def test_context_overflow_is_graded(open_episode: Callable[..., Episode]) -> None:
+class Stranger:
+    """A model of a package that does not import agentgym; its errors are known by an attribute."""
+
+    name = "stranger"
+
+    def __init__(self, **attributes: bool) -> None:
+        self.attributes = attributes
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[Any] = ()) -> Reply:
+        error = RuntimeError("no reply")
+        vars(error).update(self.attributes)
+        raise error
+
+
+@pytest.mark.parametrize("model", [Overflowing(), Stranger(context_overflow=True)])
+def test_context_overflow_is_graded(open_episode: Callable[..., Episode], model: Model) -> None:
     episode = open_episode()
     episode.step(bash(HELLO))
     with pytest.raises(EpisodeOver):
-        episode.reply(Overflowing(), HI)
+        episode.reply(model, HI)
     assert ending(episode) == ("context_overflow", 1.0)
     assert episode.failure is None
+
+
+def test_a_strangers_failure_is_the_models_and_its_bug_is_not(open_episode: Callable[..., Episode]) -> None:
+    episode = open_episode()
+    with pytest.raises(EpisodeOver):
+        episode.reply(Stranger(context_overflow=False), HI)
+    assert ending(episode) == ("model_error", None)
+    assert episode.failure
+    assert episode.failure.owner == "model"
+    with pytest.raises(RuntimeError, match="no reply"):
+        open_episode().reply(Stranger(), HI)
 
 
 @pytest.mark.parametrize("reason", ["solved", "repetition", "parse_error"])

@@ -57,6 +57,17 @@ def test_a_conversation_that_was_rewritten_is_rendered() -> None:
         assert memory.prompt(asked, tools) == renderer.render(asked, tools)
 
 
+def test_conversations_that_come_to_the_same_reply_are_told_apart() -> None:
+    renderer = ChatML(smollm2_tokenizer())
+    memory = Memory(renderer)
+    reply = answer(memory, renderer, [USER], [17, 18, 19])
+    assert answer(memory, renderer, [NEXT], [17, 18, 19]) == reply
+    for first in (USER, NEXT):
+        start = renderer.render([first]).ids
+        assert memory.prompt([first, reply, USER], ()).ids[: len(start) + 3] == (*start, 17, 18, 19)
+        assert renderer.render([first, reply, USER]).ids[: len(start) + 3] != (*start, 17, 18, 19)
+
+
 def test_rewritten_after_a_reply_the_reply_is_still_held() -> None:
     renderer = ChatML(smollm2_tokenizer())
     memory = Memory(renderer)
