@@ -114,7 +114,7 @@ def test_more_blocks_than_one_tile_of_scores(device):
     """1025 blocks of 16 keys and more: the greatest lie in different tiles."""
     if device.type == "cpu":
         score = torch.full((1, 1, 2100), -3.0)
-        for place, value in ((3, -1.0), (1500, 2.0), (2099, 0.5), (700, -2.0)):
+        for place, value in ((3, 2.0), (1500, -1.0), (2099, 0.5), (700, -2.0)):
             score[..., place] = value
         chosen = torch.empty(1, 1, 4, dtype=torch.int32)
         position = torch.tensor([2098 * 16], dtype=torch.int32)
