@@ -43,10 +43,10 @@ class PagedContext:
         self._chunks = chunks
 
     def softmax(self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, scale: float) -> Tensor:
-        k, v = self.cache.k[layer], self.cache.v[layer]
-        k.index_copy_(0, self.slots_T, k_TKD)
-        v.index_copy_(0, self.slots_T, v_TKD)
-        return self._softmax(q_THD, k_TKD, v_TKD, k, v, scale)
+        cache = self.cache
+        cache.k[layer].index_copy_(0, self.slots_T, k_TKD)
+        cache.v[layer].index_copy_(0, self.slots_T, v_TKD)
+        return self._softmax(q_THD, k_TKD, v_TKD, cache.k_1KLD[layer], cache.v_1KLD[layer], scale)
 
     def lightning(self, layer: int, q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, slopes_H: Tensor) -> Tensor:
         return self._lightning(q_THD, k_THD, v_THD, slopes_H, self.cache.states[layer])

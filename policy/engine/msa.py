@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 import torch
-from kernels.msa import msa_attention, msa_decode, select_blocks_paged
 from torch import Tensor
 
+from kernels.msa import msa_attention, msa_decode, select_blocks_paged
 from policy.config import MSAConfig
 from policy.engine.scheduler import Chunk
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import accumulate
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from policy.engine.cache import Cache
 from policy.engine.context import PagedContext
 from policy.engine.errors import RequestError
-from policy.engine.pack import pack, packed_linear, repack, twin
+from policy.engine.pack import PackedWeight, repack, twin
 from policy.engine.sampler import Sampled, sample
 from policy.engine.scheduler import Chunk
 from policy.model import Decoder
@@ -43,7 +44,7 @@ class Runner:
             return Sampled([], [])
         if len(last) < len(ids):
             hidden_TE = hidden_TE[torch.tensor([row for row, _ in last], device=self.cache.device)]
-        logits_NV = self._logits(hidden_TE)
+        logits_NV = self._head(hidden_TE.to(self._head_dtype))
         return sample(logits_NV, [request.params for _, request in last], [request.uniform() for _, request in last])
 
     def update(self, weights: Weights) -> None:
@@ -62,12 +63,10 @@ class Runner:
         """The head in fp32, upcast once a version instead of once a step; the model's own tensor where that is wide."""
         weight_VE = self.model.head_weight.detach()
         weight_VE = weight_VE.to(torch.promote_types(weight_VE.dtype, torch.float32))
-        self._head_VE = pack(weight_VE) if self._packs else weight_VE
         self._head_dtype = weight_VE.dtype
-
-    def _logits(self, hidden_NE: Tensor) -> Tensor:
-        hidden_NE = hidden_NE.to(self._head_dtype)
-        return packed_linear(hidden_NE, self._head_VE) if self._packs else F.linear(hidden_NE, self._head_VE)
+        self._head: Callable[[Tensor], Tensor] = partial(F.linear, weight=weight_VE)
+        if self._packs:
+            self._head = PackedWeight(weight_VE).linear
 
 
 def _fits(model: Decoder, weights: Mapping[str, Tensor]) -> None:

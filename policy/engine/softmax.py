@@ -88,13 +88,12 @@ class SoftmaxPlan:
             self._o_RS = self._lse_RS.where(self._lse_RS < len(order), 0)
 
     def __call__(
-        self, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, k_cache: Tensor, v_cache: Tensor, scale: float
+        self, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, k_1KLD: Tensor, v_1KLD: Tensor, scale: float
     ) -> Tensor:
-        """k_cache and v_cache [P * page_tokens, K, D] hold the step's own keys and values already -> [T, H, D]."""
+        """k_1KLD and v_1KLD are the cache, the step's own keys and values in it already -> [T, H, D]."""
         T, H, D = q_THD.shape
         K = k_TKD.shape[1]
         q_TKGD = q_THD.view(T, K, H // K, D)
-        k_1KLD, v_1KLD = k_cache.transpose(0, 1)[None], v_cache.transpose(0, 1)[None]
         q_rows = torch.split(q_TKGD, 1) if self._single else ()
         parts = [
             attend(q_rows[row], k_1KLD.narrow(2, first, n), v_1KLD.narrow(2, first, n), scale)
@@ -105,8 +104,7 @@ class SoftmaxPlan:
             for rows, first, n in self._parts
         ]
         for rows, slots in self._scattered:
-            k, v = (cache.index_select(0, slots).transpose(0, 1)[None] for cache in (k_cache, v_cache))
-            parts.append(attend(q_TKGD[rows], k, v, scale))
+            parts.append(attend(q_TKGD[rows], k_1KLD.index_select(2, slots), v_1KLD.index_select(2, slots), scale))
         parts += [attend_causal(q_TKGD[rows], k_TKD[rows], v_TKD[rows], scale) for rows in self._causal]
         o_MKGD = parts[0][0] if len(parts) == 1 else torch.cat([o for o, _ in parts])
         if self._in_order:

@@ -50,7 +50,8 @@ def test_any_layout_of_pages_gives_plain_attention(seed: int, dtype: torch.dtype
         for c in chunks
     ]
     new = torch.cat([slots[i][c.start :] for i, c in enumerate(chunks)])
-    found = SoftmaxPlan(chunks, q.device)(q, k_cache[new], v_cache[new], k_cache, v_cache, 0.4)
+    caches = [cache.transpose(0, 1)[None] for cache in (k_cache, v_cache)]
+    found = SoftmaxPlan(chunks, q.device)(q, k_cache[new], v_cache[new], *caches, 0.4)
     row = 0
     for i, chunk in enumerate(chunks):
         rows = slice(row, row + chunk.n)
