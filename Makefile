@@ -54,6 +54,8 @@ bench: setup ## the figures of the README, into benchmarks/results/
 	$(BIN)/python -m benchmarks.sandbox --json benchmarks/results/sandbox.json
 	$(BIN)/python -m benchmarks.env --json benchmarks/results/env.json
 	$(BIN)/python -m benchmarks.kernels --json benchmarks/results/kernels.json
+	$(BIN)/python -m benchmarks.engine --json benchmarks/results/engine.json
+	$(BIN)/python -m benchmarks.convert --json benchmarks/results/convert.json
 
 clean: ## everything that was made here, cached images included
 	-$(BIN)/agentgym sandbox prune --images
