@@ -37,7 +37,7 @@ def attend_blocks(
     item_row = tl.load(item_rows + item)
     if item_row >= n_kv_heads * n_blocks:
         return
-    kv_head, any_block = item_row // n_blocks, item_row % n_blocks
+    kv_head, any_block = (item_row // n_blocks).to(tl.int64), item_row % n_blocks
     sequence = tl.load(block_sequences + any_block)
     key = (any_block - tl.load(block_offsets + sequence)) * BLOCK + tile * TILE + tl.arange(0, TILE)
     begin, end = _item(pointers, item_offsets, item, item_row, visits_an_item)
@@ -86,7 +86,7 @@ def block_gradients(
     item_row = tl.load(item_rows + item)
     if item_row >= n_kv_heads * n_blocks:
         return
-    kv_head, any_block = item_row // n_blocks, item_row % n_blocks
+    kv_head, any_block = (item_row // n_blocks).to(tl.int64), item_row % n_blocks
     sequence = tl.load(block_sequences + any_block)
     in_block = tile * TILE + tl.arange(0, TILE)
     key = (any_block - tl.load(block_offsets + sequence)) * BLOCK + in_block
@@ -139,7 +139,7 @@ def index_block_gradients(
     item_row = tl.load(item_rows + item)
     if item_row >= n_kv_heads * n_blocks:
         return
-    kv_head, any_block = item_row // n_blocks, item_row % n_blocks
+    kv_head, any_block = (item_row // n_blocks).to(tl.int64), item_row % n_blocks
     sequence = tl.load(block_sequences + any_block)
     in_block = tile * TILE + tl.arange(0, TILE)
     key = (any_block - tl.load(block_offsets + sequence)) * BLOCK + in_block

@@ -5,7 +5,6 @@ T tokens, H query heads, K kv heads, G = H / K heads a group, D head dim, Di ind
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,8 +145,8 @@ def _forward_by_block(
         parts = q.new_empty(n, n_parts, H, D)
         # slots without a visit stay so, and `combine` does not read their parts
         part_lse = q.new_full((n, n_parts, H), -torch.inf, dtype=torch.float32)
-        for n_items in items.launches():
-            triton_blocks.attend_blocks[(n_items, block_size // tile)](
+        if items.count:
+            triton_blocks.attend_blocks[(items.count, block_size // tile)](
                 q[some], k, v, parts, part_lse, *items.where(), queries.first_key_N,
                 *q.stride()[:2], *k.stride()[:2], *v.stride()[:2], items.visits.n_blocks, top_k, VISITS_AN_ITEM, scale,
                 **_group(q, K, rows=_rows(q)), GROUP_PADDED=_padded(H // K), BLOCK=block_size, TILE=tile,
@@ -192,8 +191,8 @@ def backward(
     d_k_items = k.new_empty(items.count, block_size, D, dtype=torch.float32)
     d_v_items = torch.empty_like(d_k_items)
     tile = _tile(q, block_size, 16)
-    for n_items in items.launches():
-        triton_blocks.block_gradients[(n_items, block_size // tile)](
+    if items.count:
+        triton_blocks.block_gradients[(items.count, block_size // tile)](
             d_o, q, k, v, lse, delta, d_k_items, d_v_items, *items.where(), packing.first_key_N,
             *d_o.stride()[:2], *q.stride()[:2], *k.stride()[:2], *v.stride()[:2],
             items.visits.n_blocks, top_k, VISITS_A_GRADIENT, scale,
@@ -231,8 +230,8 @@ def index_loss(
     items = _Items.of(block_indices, packing, block_size, VISITS_A_GRADIENT)
     d_items = index_k.new_empty(items.count, block_size, Di, dtype=torch.float32)
     tile = _tile(wider, block_size, 16)
-    for n_items in items.launches():
-        triton_blocks.index_block_gradients[(n_items, block_size // tile)](
+    if items.count:
+        triton_blocks.index_block_gradients[(items.count, block_size // tile)](
             q, k, index_q, index_k, lse, index_lse, d_items, *items.where(), packing.first_key_N,
             *strides, items.visits.n_blocks, top_k, VISITS_A_GRADIENT, *scales,
             HEADS=H, GROUP=H // K, QUERIES=_rows(wider), DIM=q.shape[-1], INDEX_DIM=Di, BLOCK=block_size,
@@ -289,11 +288,6 @@ class _Items:
     @property
     def count(self) -> int:
         return self.rows.numel()
-
-    def launches(self) -> Iterator[int]:
-        """The number of programs, if there are any."""
-        if self.count:
-            yield self.count
 
     def where(self) -> tuple[Tensor, ...]:
         return (

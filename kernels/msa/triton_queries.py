@@ -22,7 +22,7 @@ def attend_queries(
     TILE: tl.constexpr, PAGED: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """o[query, split, head] and lse[query, split, head] of one split's slots; zeros and -inf if none is seen."""
-    query, kv_head, split = tl.program_id(0).to(tl.int64), tl.program_id(1), tl.program_id(2)
+    query, kv_head, split = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64), tl.program_id(2)
     row, dim = tl.arange(0, ROWS), tl.arange(0, DIM)
     head, inside = kv_head * GROUP + row, row < GROUP
     position = tl.load(positions + query)
@@ -109,7 +109,7 @@ def query_gradients(
     TILE: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """d_q = scale * sum over tokens of p (d_o v - delta) k."""
-    query, kv_head = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    query, kv_head = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64)
     row, dim = tl.arange(0, ROWS), tl.arange(0, DIM)
     head, inside = kv_head * GROUP + row, row < GROUP
     position = tl.load(positions + query)
@@ -148,7 +148,7 @@ def index_query_gradients(
     BLOCK: tl.constexpr, TILE: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     """loss[query, kv head] = KL(P || P_index); d_index_q = weight * sum over tokens of (P_index - P) index_k."""
-    query, kv_head = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    query, kv_head = tl.program_id(0).to(tl.int64), tl.program_id(1).to(tl.int64)
     row, dim, index_dim = tl.arange(0, ROWS), tl.arange(0, DIM), tl.arange(0, INDEX_DIM)
     head, inside = kv_head * GROUP + row, row < GROUP
     n_kv_heads: tl.constexpr = HEADS // GROUP
@@ -191,7 +191,8 @@ def row_dots(
 ):  # fmt: skip
     """out[query, head] = a . b, float32: the delta of the backward pass, of o and its gradient."""
     query = tl.program_id(0).to(tl.int64)
-    head, dim = tl.program_id(1) * HEADS_PADDED + tl.arange(0, HEADS_PADDED), tl.arange(0, DIM)
+    head = tl.program_id(1).to(tl.int64) * HEADS_PADDED + tl.arange(0, HEADS_PADDED)
+    dim = tl.arange(0, DIM)
     inside = head < HEADS
     a_tile = tl.load(a + query * a_token + head[:, None] * a_head + dim, mask=inside[:, None], other=0.0)
     b_tile = tl.load(b + query * b_token + head[:, None] * b_head + dim, mask=inside[:, None], other=0.0)

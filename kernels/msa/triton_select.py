@@ -28,7 +28,7 @@ def score_blocks(
     row, dim = tl.arange(0, ROWS), tl.arange(0, DIM)
     query, head = first_query + row // HEADS_PADDED, row % HEADS_PADDED
     inside = (row // HEADS_PADDED < QUERIES) & (query < n_queries) & (head < HEADS)
-    query = query.to(tl.int64)
+    query, head = query.to(tl.int64), head.to(tl.int64)
     q_at = index_q + query[:, None] * q_token + head[:, None] * q_head + dim
     q_tile = tl.load(q_at, mask=inside[:, None], other=0.0)
     row_sequence = tl.load(sequences + query, mask=inside, other=-1)

@@ -24,6 +24,7 @@ class Visits:
     visible block come last."""
     pointers: Tensor
     """[K*N+1] int64: where the entries of each kv head and block begin."""
+    n_heads: int
     top_k: int
     n_blocks: int
     block_bounds: list[int]
@@ -41,14 +42,13 @@ class Visits:
         row = block_indices + first_N[packing.sequence_T][:, None, None] + head_K[:, None]
         rows, entries = row.where(seen, K * n_blocks).flatten().sort(stable=True)
         starts = torch.arange(K * n_blocks + 1, dtype=rows.dtype, device=device)
-        return cls(entries, torch.searchsorted(rows, starts), top_k, n_blocks, bounds)
+        return cls(entries, torch.searchsorted(rows, starts), K, top_k, n_blocks, bounds)
 
     def __call__(self, packing: Packing, block_size: int, at_most: int) -> Iterator[tuple[int, slice, Tensor, int]]:
         """Each visited (kv head, keys, queries int64, position of the first key), `at_most` queries at a time."""
-        n_heads = (self.pointers.numel() - 1) // self.n_blocks if self.n_blocks else 0
-        query_E = self.entries // (self.top_k * max(n_heads, 1))
+        query_E = self.entries // (self.top_k * self.n_heads)
         pointers = self.pointers.tolist()
-        for head in range(n_heads):
+        for head in range(self.n_heads):
             for sequence, (_, keys) in enumerate(packing):
                 first, last = self.block_bounds[sequence : sequence + 2]
                 rows = pointers[head * self.n_blocks + first : head * self.n_blocks + last + 1]
