@@ -20,13 +20,8 @@ def in_a_process(code: str, **environment: str) -> str:
     return subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_the_default_is_chunked_off_the_gpu():
-    assert resolve(None, ONE) == "chunked"
-
-
-@pytest.mark.gpu
-def test_the_default_is_triton_on_a_gpu():
-    assert resolve(None, ONE.cuda()) == "triton"
+def test_the_default_is_triton_on_a_gpu_and_chunked_elsewhere(triton_device):
+    assert resolve(None, ONE.to(triton_device)) == ("triton" if triton_device.type == "cuda" else "chunked")
 
 
 @pytest.mark.parametrize("path", ["naive", "chunked"])
