@@ -6,6 +6,8 @@ prefix that many requests share is read once for all of them, and no page is cop
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,12 +17,29 @@ from torch import Tensor
 def attend(q_RKGD: Tensor, k_1KLD: Tensor, v_1KLD: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Every query sees every key -> o [R, K, G, D] (a view), log-sum-exp [R, K, G] in fp32, natural."""
     R, K, G, D = q_RKGD.shape
-    if R == 1:
-        return _flash(q_RKGD, k_1KLD, v_1KLD, False, scale)
     # the G heads of a group are rows beside one another: keys are read once a group
     rows = q_RKGD.transpose(0, 1).reshape(1, K, R * G, D)
     o, lse = _flash(rows, k_1KLD, v_1KLD, False, scale)
     return o.view(K, R, G, D).transpose(0, 1), lse.view(K, R, G).transpose(0, 1)
+
+
+def attend_rows(
+    q_TKGD: Tensor, k_1KLD: Tensor, v_1KLD: Tensor, runs: Sequence[tuple[int, int, int]], scale: float
+) -> list[tuple[Tensor, Tensor]]:
+    """`attend` for many rows that each see a run of their own: (row, first key, number of keys).
+
+    A decode step is mostly this loop, so it does nothing else.
+    """
+    if not runs:
+        return []
+    rows = torch.split(q_TKGD[: max(row for row, *_ in runs) + 1], 1)
+    if q_TKGD.device.type != "cpu":
+        narrowed = ((rows[row], k_1KLD.narrow(2, at, n), v_1KLD.narrow(2, at, n)) for row, at, n in runs)
+        return [_flash(q, k, v, False, scale) for q, k, v in narrowed]
+    return [
+        _cpu_flash(rows[row], k_1KLD.narrow(2, at, n), v_1KLD.narrow(2, at, n), 0.0, False, scale=scale)
+        for row, at, n in runs
+    ]
 
 
 def attend_causal(q_RKGD: Tensor, k_RKD: Tensor, v_RKD: Tensor, scale: float) -> tuple[Tensor, Tensor]:

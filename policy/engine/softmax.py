@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from policy.engine.attend import attend, attend_causal, join
+from policy.engine.attend import attend, attend_causal, attend_rows, join
 from policy.engine.scheduler import Chunk
 
 # T tokens of the step, M rows of all parts, S parts of a row, H query heads, K kv heads, G = H / K, D head dim
@@ -94,11 +94,7 @@ class SoftmaxPlan:
         T, H, D = q_THD.shape
         K = k_TKD.shape[1]
         q_TKGD = q_THD.view(T, K, H // K, D)
-        q_rows = torch.split(q_TKGD, 1) if self._single else ()
-        parts = [
-            attend(q_rows[row], k_1KLD.narrow(2, first, n), v_1KLD.narrow(2, first, n), scale)
-            for row, first, n in self._single
-        ]
+        parts = attend_rows(q_TKGD, k_1KLD, v_1KLD, self._single, scale)
         parts += [
             attend(q_TKGD[rows], k_1KLD.narrow(2, first, n), v_1KLD.narrow(2, first, n), scale)
             for rows, first, n in self._parts
