@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from agentgym.errors import UsageError
 from agentgym.nearest import nearest
 from agentgym.protocols import Model
-from agentgym.scaffold import Scaffold
+
+if TYPE_CHECKING:
+    from agentgym.scaffold import Scaffold
 
 SCAFFOLDS = "agentgym.scaffolds"
 MODELS = "agentgym.models"
@@ -37,7 +39,7 @@ def names(group: str) -> list[str]:
 
 def make_scaffold(name: str) -> Scaffold:
     """The scaffold registered under `name`. Raises UsageError."""
-    return cast(Scaffold, _load(SCAFFOLDS, "scaffold", name)())
+    return cast("Scaffold", _load(SCAFFOLDS, "scaffold", name)())
 
 
 def make_model(spec: str, options: Mapping[str, Any] | None = None) -> Model:

@@ -258,6 +258,9 @@ class Episode:
                 steps=[],
             )
         )
+        if reply.finish_reason == "repetition":
+            self._end(StopReason.REPETITION)
+            raise EpisodeOver
         return reply
 
     def step(self, action: ToolCall | str) -> Step:

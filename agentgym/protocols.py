@@ -272,12 +272,16 @@ class Usage:
     completion_tokens: int = 0
 
 
+FinishReason = Literal["stop", "length", "tool_calls", "repetition"]
+"""repetition: the model fell into a loop, and its engine cut it off."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One model reply."""
 
     message: Message
-    finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
+    finish_reason: FinishReason = "stop"
     usage: Usage = Usage()
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetPydanticSchema
 
 from agentgym.errors import GraderError, ImageError, ModelError, SandboxError, TaskError, UsageError
-from agentgym.protocols import Message, StopReason, Usage
+from agentgym.protocols import FinishReason, Message, StopReason, Usage
 
 FORMAT_VERSION = 1
 
@@ -66,7 +66,7 @@ class Turn(Record):
     """One model reply and the steps it led to."""
 
     message: RecordedMessage
-    finish_reason: Literal["stop", "length", "tool_calls"] = "stop"
+    finish_reason: FinishReason = "stop"
     usage: Usage = Usage()
     started_at: AwareDatetime
     duration_s: float

@@ -75,7 +75,7 @@ class Reply:
     """The fields of agentgym's Reply."""
 
     message: dict[str, Any]
-    finish_reason: Literal["stop", "length", "tool_calls"]
+    finish_reason: Literal["stop", "length", "tool_calls", "repetition"]
     usage: Usage
 
 
@@ -120,7 +120,7 @@ class PolicyModel:
         with _engine_failures():
             completion = self.engine.complete(prompt.ids, self._params(prompt))
         ids = [token.id for token in completion.tokens]
-        return self._take(messages, tools, prompt, ids, ended=completion.finish_reason is FinishReason.STOP)
+        return self._take(messages, tools, prompt, ids, completion.finish_reason)
 
     def stream(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Iterator[str | Reply]:
         """The text as it is sampled, thinking and markup included, then the Reply. Closing it cancels the rest."""
@@ -134,7 +134,8 @@ class PolicyModel:
                     yield piece
         if piece := text.end():
             yield piece
-        yield self._take(messages, tools, prompt, ids, ended=bool(ids) and ids[-1] in self.renderer.stop_ids)
+        ended = FinishReason.STOP if ids and ids[-1] in self.renderer.stop_ids else FinishReason.LENGTH
+        yield self._take(messages, tools, prompt, ids, ended)
 
     def close(self) -> None:
         """End the engine; whoever waits for a reply gets a PolicyError. Closing twice is fine."""
@@ -175,13 +176,20 @@ class PolicyModel:
         return int.from_bytes(blake2b(asked.digest() + nth.to_bytes(8, "big"), digest_size=7).digest(), "big")
 
     def _take(
-        self, messages: Sequence[Message], tools: Sequence[Tool], prompt: Rendered, ids: Sequence[int], *, ended: bool
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Tool],
+        prompt: Rendered,
+        ids: Sequence[int],
+        ended: FinishReason,
     ) -> Reply:
         parsed = self.renderer.parse(ids, tools)
         message = parsed.message()
         self._memory.add(Held.after(messages, tools, prompt, ids, message))
-        finish_reason: Literal["stop", "length", "tool_calls"] = "tool_calls" if parsed.calls else "stop"
-        return Reply(message, finish_reason if ended else "length", Usage(len(prompt.ids), len(ids)))
+        usage = Usage(len(prompt.ids), len(ids))
+        if ended is FinishReason.STOP:
+            return Reply(message, "tool_calls" if parsed.calls else "stop", usage)
+        return Reply(message, "repetition" if ended is FinishReason.REPETITION else "length", usage)
 
 
 @contextlib.contextmanager

@@ -165,6 +165,24 @@ def test_context_overflow_is_graded(open_episode: Callable[..., Episode], model:
     assert episode.failure is None
 
 
+class Looping:
+    """A model that its engine cut off."""
+
+    name = "looping"
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[Any] = ()) -> Reply:
+        return Reply({"role": "assistant", "content": "no no no no"}, "repetition", Usage(5, 3000))
+
+
+def test_a_model_in_a_loop_is_graded(open_episode: Callable[..., Episode]) -> None:
+    episode = open_episode()
+    episode.step(bash(HELLO))
+    with pytest.raises(EpisodeOver):
+        episode.reply(Looping(), HI)
+    assert ending(episode) == ("repetition", 1.0)
+    assert episode.turns[-1].finish_reason == "repetition"
+
+
 def test_a_strangers_failure_is_the_models_and_its_bug_is_not(open_episode: Callable[..., Episode]) -> None:
     episode = open_episode()
     with pytest.raises(EpisodeOver):

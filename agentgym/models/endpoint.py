@@ -18,14 +18,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agentgym.errors import ModelError, UsageError
 from agentgym.models.spec import read_toml, refuse_unknown
-from agentgym.protocols import Message, MessageToolCall, Reply, Usage
+from agentgym.protocols import FinishReason, Message, MessageToolCall, Reply, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -238,7 +238,7 @@ class EndpointModel:
             message["reasoning_content"] = reasoning
         if tool_calls:
             message["tool_calls"] = tool_calls
-        finish_reason: Literal["stop", "length", "tool_calls"] = "tool_calls" if tool_calls else "stop"
+        finish_reason: FinishReason = "tool_calls" if tool_calls else "stop"
         if choice.get("finish_reason") == "length":
             finish_reason = "length"
         return Reply(message, finish_reason, counted)
