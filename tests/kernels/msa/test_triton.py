@@ -62,14 +62,14 @@ def same_choice(x, got, block_size, top_k, **cu):
 
 def test_query_by_query(device):
     x = make(Tq=23, H=3, K=1, D=16, prefix=26, dtype=torch.float32, device=device)
-    got = check(x, 2e-6, block_size=16, top_k=2)
+    got = check(x, 5e-6, block_size=16, top_k=2)
     same_choice(x, got.block_indices, 16, 2)
 
 
 @pytest.mark.usefixtures("by_block")
 def test_block_by_block(device):
     x = make(Tq=23, H=3, K=1, D=16, prefix=26, dtype=torch.float32, device=device)
-    check(x, 2e-6, block_size=16, top_k=3)
+    check(x, 5e-6, block_size=16, top_k=3)
 
 
 @pytest.mark.usefixtures("by_block")
@@ -77,7 +77,7 @@ def test_packed_sequences(device):
     queries, keys = (3, 0, 18, 1), (20, 2, 18, 1)
     cu = dict(cu_seqlens_q=cu_seqlens(*queries, device=device), cu_seqlens_k=cu_seqlens(*keys, device=device))
     x = make(Tq=22, H=2, K=2, D=16, Di=32, prefix=19, dtype=torch.float32, device=device)
-    got = check(x, 2e-6, block_size=16, top_k=1, **cu)
+    got = check(x, 5e-6, block_size=16, top_k=1, **cu)
     same_choice(x, got.block_indices, 16, 1, **cu)
 
 
@@ -86,13 +86,13 @@ def test_tiles_of_a_block(monkeypatch, device):
     """Where a block's keys do not fit at once."""
     monkeypatch.setattr(triton_op, "_tile", lambda x, block_size, kib=32: block_size // 2)
     x = make(Tq=14, H=2, K=1, D=16, prefix=25, dtype=torch.float32, device=device)
-    check(x, 2e-6, block_size=32, top_k=1)
+    check(x, 5e-6, block_size=32, top_k=1)
 
 
 def test_tiles_of_a_block_query_by_query(monkeypatch, device):
     monkeypatch.setattr(triton_op, "_tile", lambda x, block_size, kib=32: block_size // 2)
     x = make(Tq=10, H=2, K=1, D=16, prefix=30, dtype=torch.float32, device=device)
-    got = check(x, 2e-6, block_size=32, top_k=1)
+    got = check(x, 5e-6, block_size=32, top_k=1)
     same_choice(x, got.block_indices, 32, 1)
 
 
@@ -134,7 +134,7 @@ def test_more_blocks_than_one_tile_of_scores(device):
 def test_keys_split_among_programs(monkeypatch, device):
     monkeypatch.setattr(triton_op, "ENOUGH_PROGRAMS", 4)
     x = make(Tq=2, H=2, K=1, prefix=60, dtype=torch.float32, device=device)
-    got = check(x, 2e-6, block_size=16, top_k=3)
+    got = check(x, 5e-6, block_size=16, top_k=3)
     same_choice(x, got.block_indices, 16, 3)
 
 
@@ -184,15 +184,21 @@ def test_float16(device):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-@pytest.mark.parametrize("D", [64, 128, 256])
-@pytest.mark.parametrize("block_size", [32, 64, 128, 256])
-@pytest.mark.parametrize(("H", "K"), [(16, 1), (6, 2), (2, 2)])
-@pytest.mark.parametrize("outer", [1, 2**62])
-def test_on_a_gpu(monkeypatch, outer, H, K, block_size, D, dtype):
+@pytest.mark.parametrize(
+    ("dtype", "ratio", "H", "K", "D", "Di", "block_size"),
+    [
+        (torch.bfloat16, 1.5e-2, 16, 1, 128, 128, 128),
+        (torch.bfloat16, 1.5e-2, 6, 2, 64, 32, 64),
+        (torch.bfloat16, 1.5e-2, 32, 2, 256, 256, 256),
+        (torch.float16, 3e-3, 16, 1, 128, 64, 32),
+        (torch.float16, 3e-3, 2, 2, 32, 256, 128),
+        (torch.float32, 1e-5, 16, 1, 128, 128, 128),
+        (torch.float32, 1e-5, 3, 1, 256, 256, 64),
+    ],
+)
+@pytest.mark.parametrize("kv_outer_from", [1, 2**62])
+def test_sizes_of_real_models(monkeypatch, device, kv_outer_from, dtype, ratio, H, K, D, Di, block_size):
     monkeypatch.setattr(triton_op, "ENOUGH_PROGRAMS", 528)
-    monkeypatch.setattr(triton_op, "KV_OUTER_FROM", outer)
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    x = make(Tq=1500, H=H, K=K, D=D, Di=min(D, 128), prefix=77, dtype=dtype, device="cuda")
-    check(x, 1e-5 if dtype == torch.float32 else 1.5e-2, block_size=block_size, top_k=4)
+    monkeypatch.setattr(triton_op, "KV_OUTER_FROM", kv_outer_from)
+    x = make(Tq=1500, H=H, K=K, D=D, Di=Di, prefix=77, dtype=dtype, device=device)
+    check(x, ratio, block_size=block_size, top_k=4)
