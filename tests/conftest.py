@@ -17,6 +17,7 @@ from tests.sandbox.backends import make_backend
 
 # triton reads this when it is imported, which torch and transformers do at odd times; TRITON_INTERPRET=1 wins
 os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
+os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # as it always was; triton 3.9 warns where nobody says so
 
 BASE = Path(__file__).parent / "data" / "base"
 FROM = "FROM python:3.11-bookworm\n"
