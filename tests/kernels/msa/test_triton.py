@@ -184,6 +184,7 @@ def test_float16(device):
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("device", ["cuda"], indirect=True)
 @pytest.mark.parametrize(
     ("dtype", "ratio", "H", "K", "D", "Di", "block_size"),
     [
