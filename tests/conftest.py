@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from tests.sandbox.backends import make_backend
 # triton reads this when it is imported, which torch and transformers do at odd times; TRITON_INTERPRET=1 wins
 os.environ.setdefault("TRITON_INTERPRET", "0" if Path("/dev/nvidiactl").exists() else "1")
 os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # as it always was; triton 3.9 warns where nobody says so
+
+# a shell that starts the tests with `&` or nohup ignores these for all that the tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 BASE = Path(__file__).parent / "data" / "base"
 FROM = "FROM python:3.11-bookworm\n"

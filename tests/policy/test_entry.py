@@ -21,6 +21,7 @@ from agentgym.rollout import Job, rollouts
 from agentgym.task import load_task
 from policy.checkpoint import save
 from policy.config import PolicyConfig
+from policy.engine import FinishReason
 from policy.entry import PolicyError, PolicyModel, Reply
 from policy.model import Decoder
 from scaffolds.bash import BashScaffold
@@ -156,8 +157,10 @@ def test_a_stream_that_is_closed_is_cancelled(folder: Path) -> None:
 def test_tool_calls_are_read(folder: Path) -> None:
     model = PolicyModel.from_spec(str(folder), {})
     ids = model.renderer.tokenizer.encode('<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>')
-    reply = model._take([USER], (), model._prompt([USER], ()), ids, ended=True)
+    prompt = model._prompt([USER], ())
+    reply = model._take([USER], (), prompt, ids, FinishReason.STOP)
     assert reply.finish_reason == "tool_calls"
+    assert model._take([USER], (), prompt, ids, FinishReason.REPETITION).finish_reason == "repetition"
     assert json.loads(reply.message["tool_calls"][0]["function"]["arguments"]) == {"x": 1}
     model.close()
 

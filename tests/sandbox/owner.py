@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -22,7 +21,6 @@ BASE = Path(__file__).parent.parent / "data" / "base"
 
 
 def main(name: str, how: str, marker: str, context: str) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where a shell started the tests with `&`
     backend = make_backend(name)
     sandboxes = [backend.create(SandboxSpec(image=backend.build(BASE), ttl_s=120.0)) for _ in range(2)]
     for sandbox in sandboxes:
