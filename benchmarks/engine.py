@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from benchmarks.report import Row, arguments, interleaved, lower, publish
+from benchmarks.report import Row, arguments, higher, interleaved, lower, publish
 from policy.checkpoint import load, save
 from policy.engine import Engine, EngineConfig, FinishReason, Generation, SamplingParams
 from policy.model import Decoder, PackedContext
@@ -312,15 +312,6 @@ def best_s(action: Callable[[], object]) -> float:
         action()
         took.append(time.perf_counter() - began)
     return min(took)
-
-
-def higher(
-    name: str, value: float, unit: str, *, peer: str, peer_value: float, ratio_at_least: float, bound: str
-) -> Row:
-    """A row of which more is better."""
-    ratio = value / peer_value
-    target = f">= {ratio_at_least:g}x"
-    return Row(name, value, unit, peer, peer_value, ratio, bound, target, ratio >= ratio_at_least)
 
 
 def told(what: str) -> None:

@@ -59,6 +59,14 @@ def lower(
     return Row(name, value, unit, peer, peer_value, ratio, bound, ", ".join(wanted), met if wanted else None)
 
 
+def higher(
+    name: str, value: float, unit: str, *, peer: str, peer_value: float, bound: str = "", ratio_at_least: float
+) -> Row:
+    """A row of which more is better."""
+    ratio = value / peer_value
+    return Row(name, value, unit, peer, peer_value, ratio, bound, f">= {ratio_at_least:g}x", ratio >= ratio_at_least)
+
+
 def arguments(module: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{module}")
     parser.add_argument("--json", metavar="FILE", help="write the result here; - is stdout")

@@ -25,7 +25,7 @@ from policy.chat import Held, Message, Rendered, RenderError, Tool, choose_rende
 from policy.chat.memory import Memory
 from policy.checkpoint import load
 from policy.checkpoint.load import LoadedPolicy
-from policy.engine import EngineConfig, EngineError, FinishReason, SamplingParams, ThreadedEngine
+from policy.engine import EngineConfig, EngineError, FinishReason, SamplingParams, ThreadedEngine, Token
 from policy.tokenizer import TextStream, Tokenizer
 
 
@@ -127,14 +127,19 @@ class PolicyModel:
         prompt = self._prompt(messages, tools)
         text = TextStream(self.renderer.tokenizer)
         ids: list[int] = []
+        ended = FinishReason.CANCELLED
+
+        def tokens() -> Iterator[Token]:
+            nonlocal ended
+            ended = yield from self.engine.stream(prompt.ids, self._params(prompt))
+
         with _engine_failures():
-            for token in self.engine.stream(prompt.ids, self._params(prompt)):
+            for token in tokens():
                 ids.append(token.id)
                 if token.id not in self.renderer.stop_ids and (piece := text.push(token.id)):
                     yield piece
         if piece := text.end():
             yield piece
-        ended = FinishReason.STOP if ids and ids[-1] in self.renderer.stop_ids else FinishReason.LENGTH
         yield self._take(messages, tools, prompt, ids, ended)
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Generator, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
@@ -53,8 +53,11 @@ class ThreadedEngine:
 
         return self._call(complete())
 
-    def stream(self, prompt_ids: Sequence[int], params: SamplingParams | None = None) -> Iterator[Token]:
-        """Tokens as they come; closing the iterator early cancels the request. Waits while the queue is full."""
+    def stream(
+        self, prompt_ids: Sequence[int], params: SamplingParams | None = None
+    ) -> Generator[Token, None, FinishReason]:
+        """Tokens as they come, and why there are no more; closing it early cancels the request. Waits while the queue
+        is full."""
         generation = self._call(self.engine.submit(prompt_ids, params))
 
         async def following() -> Token | None:
@@ -65,6 +68,7 @@ class ThreadedEngine:
                 yield token
         finally:
             self._loop.call_soon_threadsafe(_cancel, generation)
+        return self._call(generation.wait())
 
     def update_weights(self, weights: Weights, version: int) -> None:
         self._call(self.engine.update_weights(weights, version))

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from policy.engine import EngineStopped, FinishReason, RequestError, SamplingParams, ThreadedEngine
+from policy.engine import EngineStopped, FinishReason, RequestError, SamplingParams, ThreadedEngine, Token
 from tests.policy.engine import tiny
 
 
@@ -25,12 +25,21 @@ def test_a_stream_gives_tokens_as_they_come_and_cancels_when_left() -> None:
         whole = [token.id for token in engine.stream([1, 2, 3], tiny.GREEDY)]
         stream = engine.stream([1, 2, 3], SamplingParams(temperature=0.0, max_tokens=200))
         assert [next(stream).id for _ in range(5)] == whole[:5]
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
         while engine.metrics().running:
             pass
         assert engine.metrics().finished == {"length": 1, "cancelled": 1}
         engine.update_weights(lambda model: None, 4)
         assert {token.version for token in engine.stream([1], tiny.GREEDY)} == {4}
+
+
+def test_a_stream_says_why_it_ended() -> None:
+    with ThreadedEngine(tiny.model(), tiny.config()) as engine:
+        stream = engine.stream([1, 2, 3], SamplingParams(temperature=0.0, max_tokens=3))
+        assert [type(next(stream)) for _ in range(3)] == [Token] * 3
+        with pytest.raises(StopIteration) as end:
+            next(stream)
+    assert end.value.value is FinishReason.LENGTH
 
 
 def test_errors_reach_the_caller() -> None:
