@@ -319,10 +319,10 @@ class Episode:
     def _record(self, step: StepRecord) -> None:
         (self.turns[-1].steps if self.turns else self._loose_steps).append(step)
 
-    def stop(self, reason: StopReason) -> Step:
-        """End the episode for `reason`; what the agent has done so far is graded."""
+    def stop(self, reason: StopReason, error: Exception | None = None) -> Step:
+        """End the episode for `reason`; what the agent has done so far is graded. `error`: of the agent's program."""
         if not self.over:
-            self._end(reason)
+            self._end(reason, error)
         return self.last_step()
 
     def fail(self, reason: StopReason, error: Exception) -> None:
@@ -390,14 +390,14 @@ class Episode:
         """Stop now. What a limit cut off is graded all the same; what infrastructure cut off is not."""
         if error is not None and not reason.trains:
             self.failure = Failure.of(error)
-        elif reason.trains:
+        if reason.is_graded:
             self._grade()
         if not self.over:
             self._settle(reason)
 
     def _settle(self, reason: StopReason) -> None:
         self.stop_reason = reason
-        if not reason.trains:
+        if not reason.is_graded:
             self.outcome = (self.outcome or Outcome()).model_copy(update={"reward": None})
         elif self.task.multi_step and self.outcome is not None:
             final = self.task.config.multi_step_reward_strategy == "final"

@@ -8,6 +8,7 @@
     │   ├── SandboxUnavailable  the backend does not work on this machine
     │   └── SandboxLost         a running sandbox died under the episode
     ├── ModelError              the model behind the agent failed; exit code 3
+    ├── AgentError              the agent's own program failed: what it left is graded all the same
     └── GraderError             the verifier gave no trustworthy verdict: reward None; exit code 3
 
 A message says what was found, what was wanted, and what to do. A command's non-zero exit code is not an error
@@ -53,6 +54,10 @@ class ModelError(AgentGymError):
 
     context_overflow = False
     """The prompt does not fit the model's window: the episode ends as that, and not as an infrastructure failure."""
+
+
+class AgentError(AgentGymError):
+    """The agent's own program crashed, hung without asking the model, or could not be started."""
 
 
 class GraderError(AgentGymError):

@@ -6,6 +6,7 @@ once runs each in a thread (`rollout.py`), and the work itself happens in other 
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -59,6 +60,8 @@ class SandboxSpec:
     """On top of the image's own."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Who owns it: shown by `agentgym sandbox list`, used by `prune`. Backends add owner_pid and created_at."""
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    """Absolute path inside to a folder of the host, mounted read-only: an agent's installed program, say."""
     ttl_s: float = 7200.0
     """The sandbox ends by itself this long after its start, whatever became of its owner."""
 
@@ -144,6 +147,13 @@ class Sandbox(Protocol):
         """A tar of the paths `names` below `folder`: links as links, folders without what they hold.
 
         OSError where one does not exist and `missing_ok` is not set, ValueError for more than max_bytes.
+        """
+
+    def listen(self, port: int = 0) -> socket.socket:
+        """A TCP socket that listens on the sandbox's own 127.0.0.1 (0: on a free port) and is accepted from out here.
+
+        The way in for the gateway: nothing of the machine's network is opened by it. The caller closes it.
+        Raises SandboxError where this process may not enter the sandbox's network.
         """
 
     def diff(self) -> list[FileChange]:
@@ -277,12 +287,47 @@ FinishReason = Literal["stop", "length", "tool_calls", "repetition"]
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a reply was sampled as: one entry a token, the one that ended the reply included."""
+
+    ids: Sequence[int]
+    logprobs: Sequence[float]
+    """Natural logarithms, under the distribution that was sampled from."""
+    versions: Sequence[int]
+    """The policy version that sampled it."""
+    texts: Sequence[str]
+    """What each adds to the text: a character whose bytes are spread over several tokens comes with the last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """One model reply."""
 
     message: Message
     finish_reason: FinishReason = "stop"
     usage: Usage = Usage()
+    tokens: Tokens | None = None
+    """None where the model does not show them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What a request asks for; None leaves it to the model. What a model's own options fix, a request does not move."""
+
+    max_tokens: int | None = None
+    """Of this reply, at most; the smaller of this and the model's own holds."""
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: Sequence[str] = ()
+    """Texts that end the reply; they are no part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of a reply as it comes."""
+
+    kind: Literal["reasoning", "content"]
+    text: str
 
 
 class Model(Protocol):
@@ -290,10 +335,15 @@ class Model(Protocol):
 
     name: str
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Reply:
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] = (),
+        sampling: Sampling | None = None,
+    ) -> Reply:
         """Answer; `tools` in OpenAI's shape. Raises ModelError after its own retries.
 
-        A package that does not import agentgym answers with a class of its own that has the fields of Reply, and raises
+        A package that does not import agentgym answers with classes of its own that have the fields of ours, and raises
         what `errors.model_failures` understands.
         """
 
@@ -302,8 +352,45 @@ class Model(Protocol):
 class StreamingModel(Model, Protocol):
     """A Model that can be watched while it answers."""
 
-    def stream(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Iterator[str | Reply]:
-        """The text piece by piece as it comes, at last the Reply. Closing the iterator ends the reply early."""
+    def stream(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] = (),
+        sampling: Sampling | None = None,
+    ) -> Iterator[Delta | Reply]:
+        """Reasoning and content piece by piece as they come, at last the whole Reply, its tool calls included.
+
+        Closing the iterator ends the reply early.
+        """
+
+
+class Prompt(Protocol):
+    """A conversation as a TokenModel reads it. Only the model that made it knows more of it than its ids."""
+
+    @property
+    def ids(self) -> Sequence[int]: ...
+
+
+@runtime_checkable
+class TokenModel(Model, Protocol):
+    """A Model that shows its tokens: what it reads can be told, kept and gone on from, id for id.
+
+    The gateway holds what `render` and `extend` return. What was sampled is never encoded again.
+    """
+
+    def render(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Prompt:
+        """A conversation from its beginning, up to where the next reply begins. Raises ModelError."""
+
+    def extend(self, prompt: Prompt, sampled: Sequence[int], messages: Sequence[Message], first: int) -> Prompt:
+        """`prompt`, the ids that were sampled after it, then `messages` (number `first` of the conversation and on).
+
+        The result's ids begin with prompt.ids and sampled, byte for byte. Raises ModelError.
+        """
+
+    def sample(
+        self, prompt: Prompt, tools: Sequence[Mapping[str, Any]] = (), sampling: Sampling | None = None
+    ) -> Iterator[Delta | Reply]:
+        """As `StreamingModel.stream`, from ids; the Reply has its `tokens`. Raises ModelError."""
 
 
 class StopReason(StrEnum):
@@ -331,8 +418,15 @@ class StopReason(StrEnum):
     """Infrastructure: the model's server gave no reply. Reward None."""
     GRADER_ERROR = "grader_error"
     """The verifier gave no trustworthy verdict. Reward None."""
+    AGENT_ERROR = "agent_error"
+    """The agent's own program crashed, or gave up without asking the model. Graded, but nobody learns from it."""
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether what the agent left is worth something: false where infrastructure ended the episode."""
+        return self not in (StopReason.SANDBOX_LOST, StopReason.MODEL_ERROR, StopReason.GRADER_ERROR)
 
     @property
     def trains(self) -> bool:
         """Whether the ending is the model's own doing."""
-        return self not in (StopReason.SANDBOX_LOST, StopReason.MODEL_ERROR, StopReason.GRADER_ERROR)
+        return self.is_graded and self is not StopReason.AGENT_ERROR

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from agentgym.env import Episode, EpisodeConfig, EpisodeOver
-from agentgym.errors import AgentGymError, SandboxError
+from agentgym.errors import AgentError, AgentGymError, SandboxError
 from agentgym.protocols import Backend, Model, StopReason
 from agentgym.scaffold import Scaffold
 from agentgym.task import Task
@@ -64,6 +64,8 @@ def rollout(
                 episode.step("")  # a scaffold that just returns has said that it is done, with every step
     except SandboxError as error:
         episode.fail(StopReason.SANDBOX_LOST, error)
+    except AgentError as error:
+        episode.stop(StopReason.AGENT_ERROR, error)
     except AgentGymError as error:
         episode.failure = Failure.of(error)
     except Exception as error:  # the scaffold is a plug-in: its faults are its own, and one must not end a thousand

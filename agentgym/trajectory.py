@@ -6,26 +6,18 @@ trajectories are kept (`store.py`); what it holds survives JSON and back unchang
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetPydanticSchema
+from pydantic import AwareDatetime, Field
 
-from agentgym.errors import GraderError, ImageError, ModelError, SandboxError, TaskError, UsageError
-from agentgym.protocols import FinishReason, Message, StopReason, Usage
+from agentgym.call import Call, Record, RecordedMessage
+from agentgym.errors import AgentError, GraderError, ImageError, ModelError, SandboxError, TaskError, UsageError
+from agentgym.protocols import FinishReason, StopReason, Usage
 
 FORMAT_VERSION = 1
 
-# a message is kept as it came, keys of other servers included: pydantic sees a plain object, mypy sees Message
-RecordedMessage = Annotated[Message, GetPydanticSchema(lambda _source, handler: handler(dict[str, Any]))]
-
 TestVerdict = Literal["passed", "failed", "skipped", "missing"]
 """missing: required, but not in the test report; counts as a failure."""
-
-
-class Record(BaseModel):
-    """What all parts of a trajectory share: unknown keys are refused, and so are NaN and infinity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Outcome(Record):
@@ -84,7 +76,7 @@ class TaskRef(Record):
     split: str = ""
 
 
-Owner = Literal["task", "sandbox", "model", "grader", "caller", "scaffold"]
+Owner = Literal["task", "sandbox", "model", "grader", "caller", "agent", "scaffold"]
 
 OWNERS: tuple[tuple[type[Exception], Owner], ...] = (
     (TaskError, "task"),
@@ -92,6 +84,7 @@ OWNERS: tuple[tuple[type[Exception], Owner], ...] = (
     (SandboxError, "sandbox"),
     (ModelError, "model"),
     (GraderError, "grader"),
+    (AgentError, "agent"),
     (UsageError, "caller"),
     (Exception, "scaffold"),
 )
@@ -146,6 +139,9 @@ class Trajectory(Record):
     tools: list[dict[str, Any]] = Field(default_factory=list)
     """Schemas the model was offered, in OpenAI's shape; empty for scaffolds that read actions out of text."""
     turns: list[Turn] = Field(default_factory=list)
+    calls: list[Call] = Field(default_factory=list)
+    """Every request to the model as the gateway saw it, in order of arrival: `call.py` tells how they hang together.
+    Conversations beside the main one (sub-agents, compaction, titles) are in here alone."""
     patch: str | None = None
     """Unified diff of what the agent changed; None where it could not be taken."""
     stop_reason: StopReason | None = None
@@ -165,8 +161,10 @@ class Trajectory(Record):
     @property
     def settled(self) -> bool:
         """Whether it ended by the agent's own doing and any grading of it gave a reward; else it is worth redoing."""
+        if self.stop_reason is None or not self.stop_reason.is_graded:
+            return False
         graded = self.outcome is None or self.outcome.reward is not None
-        return self.stop_reason is not None and self.stop_reason.trains and self.error is None and graded
+        return graded and (self.error is None or self.stop_reason is StopReason.AGENT_ERROR)
 
     @property
     def reward(self) -> float | None:

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from agentgym.call import Record
 from agentgym.protocols import StopReason
-from agentgym.trajectory import Failure, Record, TaskRef, TestVerdict, Trajectory
+from agentgym.trajectory import Failure, TaskRef, TestVerdict, Trajectory
 
 Status = Literal["ok", "warning", "skipped", "refused", "unknown"]
 """refused: the task is at fault. unknown: the machine is (a sandbox failed), and it is worth another try."""

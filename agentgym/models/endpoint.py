@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from agentgym.errors import ModelError, UsageError
 from agentgym.models.spec import read_toml, refuse_unknown
-from agentgym.protocols import FinishReason, Message, MessageToolCall, Reply, Usage
+from agentgym.protocols import FinishReason, Message, MessageToolCall, Reply, Sampling, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -146,9 +146,14 @@ class EndpointModel:
             raise UsageError(f"endpoint:{rest}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
         return cls(config)
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Reply:
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] = (),
+        sampling: Sampling | None = None,
+    ) -> Reply:
         """Answer. Raises ContextOverflow, and ModelError when the retries are used up or would be of no use."""
-        body = self._body(messages, tools)
+        body = self._body(messages, tools, sampling or Sampling())
         failed = 0
         while True:
             try:
@@ -163,9 +168,15 @@ class EndpointModel:
         """End the connections that are kept open."""
         self._client.close()
 
-    def _body(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> bytes:
+    def _body(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], asked: Sampling) -> bytes:
         config = self.config
-        sampling = {"temperature": config.temperature, "top_p": config.top_p, "max_tokens": config.max_tokens}
+        caps = [n for n in (config.max_tokens, asked.max_tokens) if n is not None]
+        sampling = {
+            "temperature": asked.temperature if config.temperature is None else config.temperature,
+            "top_p": asked.top_p if config.top_p is None else config.top_p,
+            "max_tokens": min(caps, default=None),
+            "stop": list(asked.stop) or None,
+        }
         body: dict[str, Any] = {"model": config.model, "messages": list(messages)}
         body |= {key: value for key, value in sampling.items() if value is not None}
         if tools:

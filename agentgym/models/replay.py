@@ -17,7 +17,7 @@ from typing import Any
 
 from agentgym.errors import ModelError, UsageError
 from agentgym.models.spec import refuse_unknown
-from agentgym.protocols import Message, Reply
+from agentgym.protocols import Message, Reply, Sampling
 from agentgym.store import TrajectoryStore
 from agentgym.trajectory import Trajectory
 
@@ -65,7 +65,12 @@ class ReplayModel:
             raise UsageError(f"replay:{rest}: no such file; wanted a .jsonl of trajectories")
         return cls(TrajectoryStore(path), strict=strict, name=f"replay:{path.stem}")
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Reply:
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] = (),
+        sampling: Sampling | None = None,
+    ) -> Reply:
         """The recorded reply to this conversation. Raises ModelError when there is none."""
         trajectory, divergence = self._find(messages)
         where = f"{self.name}: trajectory {trajectory.id} of {trajectory.task.name}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from agentgym.errors import ModelError, UsageError
 from agentgym.models.spec import read_toml, refuse_unknown
-from agentgym.protocols import Message, Reply
+from agentgym.protocols import Message, Reply, Sampling
 
 Script = Sequence[Reply | str] | Callable[[Sequence[Message]], Reply | str]
 
@@ -38,7 +38,12 @@ class ScriptedModel:
         script = [_read_reply(reply, number, path) for number, reply in enumerate(replies, start=1)]
         return cls(script, name=data.get("name", path.stem))
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Reply:
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] = (),
+        sampling: Sampling | None = None,
+    ) -> Reply:
         """The reply that is due. Raises ModelError when the script has come to its end."""
         if callable(self._script):
             due = self._script(messages)
