@@ -56,7 +56,7 @@ class Baseline:
             return self._hashes
 
 
-def compare(run: Run, before: Baseline, mounts: Collection[str]) -> list[FileChange]:
+def compare(run: Run, before: Baseline, mounts: Collection[str] = ()) -> list[FileChange]:
     """The changes; `run` runs in the sandbox. `mounts`, and what the engine made to mount them on, are none."""
     below = tuple(f"{target}/" for target in mounts)
     above = {str(folder) for target in mounts for folder in PurePosixPath(target).parents}
