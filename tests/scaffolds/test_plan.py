@@ -110,6 +110,10 @@ def test_a_full_window_is_compacted_and_nothing_is_forgotten(ruled: Task, backen
     assert step.arguments == {"first_message": 2, "n_messages": len(asked) - 3}
     assert text_of(user).endswith(step.observation)
     assert len(after) == len(before) + 2 - (len(asked) - 3)
+    # as the gateway saw it: the question goes on from what was read, and what follows does not
+    asking, following = trajectory.calls[5:7]
+    assert asking.parent is not None
+    assert (asking.drift, asking.n_kept, following.drift) == ("clean", len(asked) - 2, "forked")
     store = TrajectoryStore(tmp_path / "runs.jsonl")
     store.append(trajectory)
     assert list(store) == [trajectory]
