@@ -50,7 +50,7 @@ def unfinished(path: Path, wanted: Wanted) -> Iterator[Trajectory]:
     """The episodes as far as their calls had ended, without stop reason and outcome. Raises UsageError."""
     opened: dict[str, dict[str, Any]] = {}
     calls: dict[str, dict[int, Call]] = {}
-    for number, line in enumerate(_lines(path), start=1):
+    for line in _lines(path):
         session = line["session"]
         if line["kind"] == "session" and wanted(line.get("episode", "")):
             opened[session], calls[session] = line, {}
@@ -59,9 +59,7 @@ def unfinished(path: Path, wanted: Wanted) -> Iterator[Trajectory]:
                 calls[session][line["index"]] = Call.model_validate(line["call"])
             except ValidationError as error:
                 what = error.errors()[0]["msg"]
-                raise UsageError(
-                    f"{path}: call {line['index']} of session {session} (line {number}) is none: {what}"
-                ) from None
+                raise UsageError(f"{path}: call {line['index']} of session {session} is none: {what}") from None
     for session, line in opened.items():
         yield _trajectory(line, calls[session])
 

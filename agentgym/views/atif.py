@@ -33,16 +33,12 @@ def to_atif(trajectory: Trajectory) -> atif.Document:
     others = {f"{trajectory.id}/{branch.end}": branch for branch in found.others}
     embedded = [writer.document(id, writer.steps([branch]), branch.tools) for id, branch in others.items()]
     tools = found.line[-1].tools if found.line else trajectory.tools
-    document = writer.document(trajectory.id, [_with_refs(step, others) for step in steps], tools)
-    return atif.Document.model_validate(
-        {
-            **document.model_dump(),
-            "subagent_trajectories": [one.model_dump() for one in embedded] or None,
-            "extra": {
-                "reward": trajectory.reward,
-                "trajectory": trajectory.model_dump(mode="json", exclude=SAID_IN_STEPS),
-            },
-        }
+    return writer.document(
+        trajectory.id,
+        [_with_refs(step, others) for step in steps],
+        tools,
+        subagent_trajectories=embedded or None,
+        extra={"reward": trajectory.reward, "trajectory": trajectory.model_dump(mode="json", exclude=SAID_IN_STEPS)},
     )
 
 
@@ -52,10 +48,10 @@ class _Writer:
     def __init__(self, trajectory: Trajectory, calls: Sequence[Call]) -> None:
         self._trajectory, self._calls = trajectory, calls
         self._turns = recorded_turns(trajectory, calls)
-        self._written: set[int] = set()
-        """Calls whose messages are in a step by now: from here on they are copies."""
+        self._written: set[tuple[int, int]] = set()
+        """Call and place in the conversation of messages that are in a step by now: from here on they are copies."""
 
-    def document(self, id: str, steps: list[atif.Step], tools: list[dict[str, Any]]) -> atif.Document:
+    def document(self, id: str, steps: list[atif.Step], tools: list[dict[str, Any]], **more: Any) -> atif.Document:
         trajectory = self._trajectory
         versions = trajectory.versions
         metrics = [step.metrics for step in steps if step.metrics is not None]
@@ -74,6 +70,7 @@ class _Writer:
                 total_completion_tokens=sum(one.completion_tokens or 0 for one in metrics),
                 total_steps=len(steps),
             ),
+            **more,
         )
 
     def steps(self, line: Sequence[Branch]) -> list[atif.Step]:
@@ -83,33 +80,37 @@ class _Writer:
             if steps:
                 new[0] = with_extra(new[0], begins_context=True)
             steps += new
-            self._written.update(said.call for said in branch.said)
+            self._written.update((said.call, place) for place, said in enumerate(branch.said))
         return [step.model_copy(update={"step_id": n}) for n, step in enumerate(steps, start=1)]
 
     def _branch_steps(self, branch: Branch) -> list[atif.Step]:
-        steps, rest = [], branch.said
-        while rest:
-            head, *after = rest
-            turn = self._turns[head.call] if head.sampled and head.call not in self._written else None
-            messages = [said.message for said in after]
-            n = n_answers(messages, turn) if head.message["role"] == "assistant" else 0
-            steps.append(self._dressed(step_of(head.message, messages[:n], turn), head))
-            rest = after[n:]
+        steps = []
+        messages = branch.messages
+        place = 0
+        while place < len(messages):
+            head = branch.said[place]
+            is_copy = (head.call, place) in self._written
+            turn = self._turns[head.call] if head.sampled and not is_copy else None
+            rest = messages[place + 1 :]
+            n = n_answers(rest, turn) if head.message["role"] == "assistant" else 0
+            step = step_of(head.message, rest[:n], turn)
+            steps.append(step.model_copy(update=self._facts(step, head, is_copy=is_copy)))
+            place += 1 + n
         return steps
 
-    def _dressed(self, step: atif.Step, head: Said) -> atif.Step:
-        """The step with what is known of the call that it comes from."""
+    def _facts(self, step: atif.Step, head: Said, *, is_copy: bool) -> dict[str, Any]:
+        """What is known of the call that a step comes from."""
         call = self._calls[head.call]
-        step = step.model_copy(update={"timestamp": call.started_at.isoformat()})
-        if head.call in self._written:
-            return step.model_copy(update={"is_copied_context": True})
+        facts: dict[str, Any] = {"timestamp": call.started_at.isoformat()}
+        if is_copy:
+            return {**facts, "is_copied_context": True}
         if not head.sampled:
-            return with_extra(step, is_sampled=False) if step.source == "agent" else step
+            return {**facts, "extra": with_extra(step, is_sampled=False).extra} if step.source == "agent" else facts
         if not self._trajectory.messages and not self._trajectory.calls:  # no model was asked
-            return step.model_copy(update={"llm_call_count": 0})
+            return {**facts, "llm_call_count": 0}
         asked = call.model_dump(mode="json", include={"finish_reason", "dialect", "stripped", "duration_s"})
-        step = with_extra(step, call={"index": head.call, **asked})
-        return step.model_copy(update={"metrics": metrics_of(self._calls, head.call), "llm_call_count": 1})
+        extra = with_extra(step, call={"index": head.call, **asked}).extra
+        return {**facts, "llm_call_count": 1, "metrics": metrics_of(self._calls, head.call), "extra": extra}
 
 
 def _empty_step(trajectory: Trajectory) -> atif.Step:

@@ -23,8 +23,8 @@ def step_of(message: Message, answers: Sequence[Message] = (), turn: Turn | None
         case "assistant":
             step = _agent_step(message, answers, turn)
         case "tool":  # it answers nothing in sight
-            step = atif.Step(step_id=1, source="system", message="", observation=_observation([_result(None, message)]))
-            return step
+            event = atif.Step(step_id=1, source="system", message="")
+            return event.model_copy(update={"observation": _observation([_result(event, None, message)])})
         case "user":
             step = atif.Step(step_id=1, source="user", message=text_of(message))
         case _:
@@ -53,10 +53,12 @@ def records_of(step: atif.Step) -> list[StepRecord]:
     """The actions of an agent's step."""
     records = []
     for result in step.results:
-        kept = (result.extra or {}).get("step", {})
+        extra = result.extra or {}
+        kept = extra.get("step", {})
         if kept is not None and (kept or result.source_call_id):
-            records.append(StepRecord.model_validate({**_action(step, result), **kept}))
-    return records
+            record = StepRecord.model_validate({**_action(step, result), **kept})
+            records.append((extra.get("place", 0), record))
+    return [record for _, record in sorted(records, key=lambda pair: pair[0])]
 
 
 def with_extra(step: atif.Step, **extra: Any) -> atif.Step:
@@ -68,31 +70,45 @@ def with_extra(step: atif.Step, **extra: Any) -> atif.Step:
 def _agent_step(message: Message, answers: Sequence[Message], turn: Turn | None) -> atif.Step:
     steps = list(turn.steps) if turn else []
     calls = [_tool_call(call) for call in message.get("tool_calls") or ()]
-    native = {call.tool_call_id for call in calls}
-    in_text = {id(step): f"text-{n}" for n, step in enumerate(steps) if not step.id and step.name}
-    calls += [_text_call(in_text[id(step)], step) for step in steps if id(step) in in_text]
-    results: list[atif.ObservationResult] = []
-
-    def add(answer: Message | None, record: StepRecord | None, tool_call_id: str | None) -> None:
-        source = in_text.get(id(record)) or (tool_call_id if tool_call_id in native else None)
-        results.append(_result(source, answer, record, calls))
-
-    for answer in answers:
-        wanted = answer.get("tool_call_id") if answer["role"] == "tool" else ""
-        record = next((step for step in steps if step.id == wanted), None)
-        if record is not None:
-            steps.remove(record)
-        add(answer, record, wanted)
-    for record in steps:
-        add(None, record, record.id)
-    return atif.Step(
+    loose = [step for step in steps if not step.id and step.name]
+    calls += [_text_call(f"text-{n}", step) for n, step in enumerate(loose)]
+    around = atif.Step(
         step_id=1,
         source="agent",
         message=text_of(message),
         reasoning_content=message.get("reasoning_content"),
         tool_calls=calls or None,
-        observation=_observation(results),
     )
+    results = []
+    for answer, place in _paired(answers, steps):
+        record = steps[place] if place is not None else None
+        source: str | None = None
+        if record in loose:
+            source = f"text-{loose.index(record)}"
+        elif record is not None:
+            source = record.id
+        elif answer is not None:
+            source = answer.get("tool_call_id")
+        if source not in [call.tool_call_id for call in calls]:
+            source = None
+        result = _result(around, source, answer, record)
+        if record is not None:  # results come in any order, or not at all
+            result = result.model_copy(update={"extra": {**(result.extra or {}), "place": place}})
+        results.append(result)
+    return around.model_copy(update={"observation": _observation(results)})
+
+
+def _paired(answers: Sequence[Message], steps: Sequence[StepRecord]) -> list[tuple[Message | None, int | None]]:
+    """Each answer with the place of the step that it answers, then the steps without one."""
+    left = dict(enumerate(steps))
+    pairs: list[tuple[Message | None, int | None]] = []
+    for answer in answers:
+        wanted = answer.get("tool_call_id") if answer["role"] == "tool" else ""
+        place = next((place for place, step in left.items() if step.id == wanted), None)
+        pairs.append((answer, place))
+        if place is not None:
+            del left[place]
+    return [*pairs, *((None, place) for place in left)]
 
 
 def _tool_call(call: MessageToolCall) -> atif.ToolCall:
@@ -115,14 +131,10 @@ def _observation(results: list[atif.ObservationResult]) -> atif.Observation | No
 
 
 def _result(
-    source: str | None,
-    answer: Message | None,
-    record: StepRecord | None = None,
-    calls: Sequence[atif.ToolCall] = (),
+    around: atif.Step, source: str | None, answer: Message | None, record: StepRecord | None = None
 ) -> atif.ObservationResult:
     content = text_of(answer) if answer is not None else record.observation if record is not None else ""
     result = atif.ObservationResult(source_call_id=source, content=content)
-    around = atif.Step(step_id=1, source="agent", message="", tool_calls=list(calls), observation=None)
     extra: dict[str, Any] = {"step": None}
     if answer is None:
         extra["sent"] = False

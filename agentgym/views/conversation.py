@@ -91,21 +91,17 @@ def branches(calls: Sequence[Call]) -> list[Branch]:
 def main_line(found: Sequence[Branch]) -> list[Branch]:
     """Of `branches` those that are the main conversation, in order: more than one where its history was rewritten.
 
-    It is the one with tools that has the most replies; and those with the same tools and system prompt that came wholly
-    before or after it (compaction), or that are it up to some message (edits).
+    It is the one with tools that has the most replies; and those with the same tools and system prompt that were over
+    when it began, or began when it was over, as after compaction. What they have in common, as after edits, aside.
     """
     if not found:
         return []
     main = max(found, key=lambda branch: (bool(branch.tools), len(branch.replies), -branch.end))
-    line, covered = [main], set(main.replies)
+    line = [main]
     kin = [branch for branch in found if branch is not main and _opening(branch) == _opening(main)]
     for branch in sorted(kin, key=lambda branch: -len(branch.replies)):
-        own = set(branch.replies) - covered
-        apart = max(own) < min(covered) or min(own) > max(covered)
-        edited = len(own) < len(branch.replies) and not any(min(own) < call < max(own) for call in covered)
-        if apart or edited:
+        if all(_take_turns(branch, other) for other in line):
             line.append(branch)
-            covered |= own
     return sorted(line, key=lambda branch: branch.end)
 
 
@@ -164,6 +160,12 @@ def _path(calls: Sequence[Call], index: int) -> list[int]:
     while (parent := calls[path[-1]].parent) is not None:
         path.append(parent)
     return path[::-1]
+
+
+def _take_turns(one: Branch, other: Branch) -> bool:
+    """Whether all that only one of them has came before all that only the other has."""
+    a, b = set(one.replies) - set(other.replies), set(other.replies) - set(one.replies)
+    return max(a) < min(b) or max(b) < min(a)
 
 
 def _opening(branch: Branch) -> tuple[list[str], list[Message]]:
