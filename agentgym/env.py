@@ -265,9 +265,10 @@ class Episode:
             raise EpisodeOver
         return reply
 
-    def step(self, action: ToolCall | str) -> Step:
+    def step(self, action: ToolCall | str, tools: ToolPool | None = None) -> Step:
         """Run one tool call, or take a final answer (text), which hands the work in.
 
+        `tools` answer the call instead of the pool: its own and those that the scaffold offers beside them, say.
         Raises EpisodeOver when the episode has ended before, and TaskError where the task's next step is broken.
         """
         self._check_limits()
@@ -277,14 +278,14 @@ class Episode:
             if isinstance(action, str):
                 observation, is_error, submitted = "The work is handed in.", False, True
             else:
-                result = self._call(call)
+                result = self._call(call, tools or self.pool)
                 observation, is_error, submitted = result.content, result.is_error, result.submitted
         except SandboxError as error:
             self._end(StopReason.SANDBOX_LOST, error)
             return self.last_step(str(error))
         spent = time.monotonic() - began
         self._timing["agent_s"] += spent
-        self._record(
+        self.record(
             StepRecord(
                 name=call.name if isinstance(action, ToolCall) else "",
                 arguments=_recorded(call.arguments) if isinstance(action, ToolCall) else {"answer": action},
@@ -314,11 +315,12 @@ class Episode:
             started_at=datetime.now(UTC),
             duration_s=0.0,
         )
-        self._record(record)
+        self.record(record)
         self._end_past_limits()
         return self.last_step(problem)
 
-    def _record(self, step: StepRecord) -> None:
+    def record(self, step: StepRecord) -> None:
+        """Put on record what the scaffold did that is no tool call: it rewrote the conversation, say."""
         (self.turns[-1].steps if self.turns else self._loose_steps).append(step)
 
     def stop(self, reason: StopReason, error: Exception | None = None) -> Step:
@@ -477,14 +479,14 @@ class Episode:
     def _labels(self) -> dict[str, str]:
         return {"agentgym.episode": self.id, "agentgym.task": self.task.name}
 
-    def _call(self, call: ToolCall) -> ToolResult:
+    def _call(self, call: ToolCall, tools: ToolPool) -> ToolResult:
         if self._context is None:
             self._context = ToolContext(
                 sandbox=self.sandbox, workdir=self.workdir, test_command=self.task.gym.test_command
             )
         left_s = self._deadline - time.monotonic()
         self._context.timeout_s = min(self.config.tool_timeout_s, max(left_s, 1.0))
-        return self.pool.call(call, self._context)
+        return tools.call(call, self._context)
 
     def _close_tools(self) -> None:
         if self._context is not None:

@@ -114,6 +114,11 @@ class PolicyModel:
         loaded = load(rest, dtype=dtype, device=device)
         return cls(loaded, Tokenizer.load(loaded.source), chosen, name=Path(rest).name)
 
+    @property
+    def window_tokens(self) -> int:
+        """Prompt and reply together."""
+        return self.engine.engine.window_tokens
+
     def reply(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Reply:
         """Answer. Raises PolicyError."""
         prompt = self._prompt(messages, tools)
@@ -152,11 +157,10 @@ class PolicyModel:
             prompt = self._memory.prompt(messages, tools)
         except RenderError as error:
             raise PolicyError(str(error)) from error
-        window = self.engine.engine.window_tokens
-        if len(prompt.ids) >= window:
+        if len(prompt.ids) >= self.window_tokens:
             raise PolicyError(
                 f"the prompt has {len(prompt.ids)} tokens, which leaves no room for a reply in {self.name}'s window of "
-                f"{window}",
+                f"{self.window_tokens}",
                 context_overflow=True,
             )
         return prompt
