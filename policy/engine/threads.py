@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Coroutine, Generator, Sequence
 from concurrent.futures import Future
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
@@ -58,17 +60,24 @@ class ThreadedEngine:
     ) -> Generator[Token, None, FinishReason]:
         """Tokens as they come, and why there are no more; closing it early cancels the request. Waits while the queue
         is full."""
-        generation = self._call(self.engine.submit(prompt_ids, params))
+        # a task on the loop pushes: asking for each token across threads would cost more than a small model's step
+        arrived: SimpleQueue[Token | FinishReason | BaseException] = SimpleQueue()
 
-        async def following() -> Token | None:
-            return await anext(generation, None)
+        async def submit() -> tuple[Generation, asyncio.Task[None]]:
+            generation = await self.engine.submit(prompt_ids, params)
+            return generation, asyncio.create_task(_follow(generation, arrived))
 
+        generation, following = self._call(submit())
         try:
-            while (token := self._call(following())) is not None:
-                yield token
+            while isinstance(came := arrived.get(), Token):
+                yield came
         finally:
-            self._loop.call_soon_threadsafe(_cancel, generation)
-        return self._call(generation.wait())
+            if not following.done():
+                with contextlib.suppress(RuntimeError):  # the loop is closed, and nothing is left to cancel
+                    self._loop.call_soon_threadsafe(generation.cancel)
+        if isinstance(came, BaseException):
+            raise came
+        return came
 
     def update_weights(self, weights: Weights, version: int) -> None:
         self._call(self.engine.update_weights(weights, version))
@@ -109,6 +118,11 @@ class ThreadedEngine:
             raise
 
 
-def _cancel(generation: Generation) -> None:
-    if generation.finish_reason is None:
-        generation.cancel()
+async def _follow(generation: Generation, arrived: SimpleQueue[Token | FinishReason | BaseException]) -> None:
+    """Tokens, then why there are no more, or what failed."""
+    try:
+        async for token in generation:
+            arrived.put(token)
+        arrived.put(await generation.wait())
+    except BaseException as error:
+        arrived.put(error)
