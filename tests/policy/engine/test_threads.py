@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -50,3 +51,34 @@ def test_errors_reach_the_caller() -> None:
     engine.close()
     with pytest.raises(EngineStopped, match="closed"):
         engine.complete([1])
+
+
+def test_what_ends_the_engine_ends_its_streams() -> None:
+    long = 1 << 14  # seconds
+    engine = ThreadedEngine(tiny.model(max_context=long), tiny.config(cache_tokens=2 * long))
+    stream, left = (engine.stream([1, 2, 3], SamplingParams(repetition_tokens=0)) for _ in range(2))
+    next(stream)
+    next(left)
+    engine.close()
+    ended = []
+
+    def rest() -> Iterator[Token]:
+        ended.append((yield from stream))
+
+    assert len(list(rest())) < long
+    assert ended == [FinishReason.CANCELLED]
+    left.close()  # too late to cancel, and no error
+    with pytest.raises(EngineStopped, match="closed"):
+        next(engine.stream([1]))
+
+
+def test_a_step_that_raises_reaches_who_reads_a_stream() -> None:
+    decoder = tiny.model()
+
+    def broken(*args: object) -> None:
+        raise ArithmeticError("no numbers today")
+
+    decoder.forward = broken  # type: ignore[assignment,method-assign]
+    with ThreadedEngine(decoder, tiny.config()) as engine:
+        with pytest.raises(EngineStopped, match="no numbers today"):
+            next(engine.stream([1, 2, 3], tiny.GREEDY))
