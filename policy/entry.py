@@ -12,20 +12,21 @@ import atexit
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from policy.chat import Delta, Message, Rendered, RenderError, Tool, choose_renderer
+from policy.answer import Answer
+from policy.chat import Message, Rendered, RenderError, Tool, choose_renderer
 from policy.chat.stops import Stops
 from policy.checkpoint import load
 from policy.checkpoint.load import LoadedPolicy
-from policy.engine import EngineConfig, EngineError, FinishReason, SamplingParams, ThreadedEngine, Token
+from policy.engine import EngineConfig, EngineError, SamplingParams, ThreadedEngine
 from policy.options import PolicyOptions
-from policy.reply import PolicyError, Reply, ReplyFinish, Sampling, Tokens, Usage
+from policy.reply import PolicyError, Reply, Sampling
 from policy.tokenizer import Tokenizer
 
 
@@ -76,12 +77,10 @@ class PolicyModel:
         with _failures():
             return self.renderer.extend(prompt.answered(sampled, first - 1), messages, first)
 
-    def sample(
-        self, prompt: Rendered, tools: Sequence[Tool] = (), sampling: Sampling | None = None
-    ) -> Generator[Delta | Reply, None, None]:
-        """Pieces of the reply as they come, then the Reply with its tokens. Closing it frees what the engine holds.
+    def sample(self, prompt: Rendered, tools: Sequence[Tool] = (), sampling: Sampling | None = None) -> Answer:
+        """Pieces of the reply as they come, then the Reply with its tokens. Closing it ends the reply early.
 
-        Raises PolicyError, for a prompt that leaves no room at once.
+        Raises PolicyError: the prompt leaves no room for a reply, or the request asks for what there is not.
         """
         window = self.engine.engine.window_tokens
         if len(prompt.ids) >= window:
@@ -91,17 +90,21 @@ class PolicyModel:
                 context_overflow=True,
             )
         stops = Stops(self.renderer.tokenizer, sampling.stop if sampling else ())
-        return self._answer(prompt, tools, stops, self._params(prompt, sampling, stops))
+        params = self._params(prompt, sampling, stops)
+        with _failures():
+            stream = self.engine.stream(prompt.ids, params)
+        return Answer(stream, len(prompt.ids), self.renderer, tools, stops)
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[Tool] = (), sampling: Sampling | None = None
-    ) -> Generator[Delta | Reply, None, None]:
+    ) -> Answer:
         """`sample` from messages, rendered anew."""
         return self.sample(self.render(messages, tools), tools, sampling)
 
     def reply(self, messages: Sequence[Message], tools: Sequence[Tool] = (), sampling: Sampling | None = None) -> Reply:
         """What `stream` ends with."""
-        *_, reply = self.stream(messages, tools, sampling)
+        with contextlib.closing(self.stream(messages, tools, sampling)) as answer:
+            *_, reply = answer
         assert isinstance(reply, Reply)
         return reply
 
@@ -109,33 +112,6 @@ class PolicyModel:
         """End the engine; whoever waits for a reply gets a PolicyError. Closing twice is fine."""
         self.engine.close()
         atexit.unregister(self.close)
-
-    def _answer(
-        self, prompt: Rendered, tools: Sequence[Tool], stops: Stops, params: SamplingParams
-    ) -> Generator[Delta | Reply, None, None]:
-        tokens: list[Token] = []
-        ids: list[int] = []
-        live = self.renderer.follow()
-        ended = FinishReason.CANCELLED
-
-        def sampled() -> Generator[Token, None, None]:
-            nonlocal ended
-            ended = yield from self.engine.stream(prompt.ids, params)
-
-        with _failures(), contextlib.closing(sampled()) as coming:
-            for token in coming:
-                tokens.append(token)
-                ids.append(token.id)
-                if not stops.reached(ids):
-                    for id in stops.clear(token.id):
-                        yield from live.push(id)
-        if ended is FinishReason.CANCELLED:
-            raise PolicyError(f"{self.name} was closed before its reply was whole")
-        parsed = self.renderer.parse(ids, tools, stops.texts)
-        yield from live.end(parsed)
-        usage = Usage(len(prompt.ids), len(ids))
-        finish_reason = _finish_reason(ended, called=bool(parsed.calls))
-        yield Reply(parsed.message(), finish_reason, usage, Tokens.of(tokens, self.renderer.tokenizer))
 
     def _params(self, prompt: Rendered, sampling: Sampling | None, stops: Stops) -> SamplingParams:
         options = self.options
@@ -159,16 +135,6 @@ class PolicyModel:
             nth = self._asked[asked.digest()]
             self._asked[asked.digest()] += 1
         return int.from_bytes(blake2b(asked.digest() + nth.to_bytes(8, "big"), digest_size=7).digest(), "big")
-
-
-def _finish_reason(ended: FinishReason, *, called: bool) -> ReplyFinish:
-    match ended:
-        case FinishReason.STOP:
-            return "tool_calls" if called else "stop"
-        case FinishReason.REPETITION:
-            return "repetition"
-        case _:
-            return "length"
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from queue import SimpleQueue
 from types import TracebackType
@@ -29,6 +29,49 @@ class Completion(NamedTuple):
     tokens: list[Token]
     finish_reason: FinishReason
     choices: Choices | None
+
+
+Arrivals = SimpleQueue[Token | FinishReason | BaseException]
+"""Tokens, then why there are no more, or what failed."""
+
+
+class TokenStream:
+    """An iterator of one request's tokens, for one thread; any thread may close it, while another waits for a token.
+
+    A task on the event loop pushes them: to ask for each across threads costs more than a small model's step.
+    """
+
+    finish_reason: FinishReason | None = None
+    """None until the iteration has ended."""
+    closed = False
+    """`close` was called."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, generation: Generation, following: asyncio.Task[None], arrived: Arrivals
+    ) -> None:
+        self._loop, self._generation, self._following, self._arrived = loop, generation, following, arrived
+
+    def __iter__(self) -> TokenStream:
+        return self
+
+    def __next__(self) -> Token:
+        """Raises EngineStopped when a step failed."""
+        if self.finish_reason is None:
+            came = self._arrived.get()
+            if isinstance(came, Token):
+                return came
+            if isinstance(came, BaseException):
+                self.finish_reason = FinishReason.FAILED
+                raise came
+            self.finish_reason = came
+        raise StopIteration
+
+    def close(self) -> None:
+        """Cancel the request, where it has not ended, and free what it holds after the step that runs."""
+        self.closed = True
+        if not self._following.done():
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nothing is left to cancel
+                self._loop.call_soon_threadsafe(self._generation.cancel)
 
 
 class ThreadedEngine:
@@ -55,29 +98,16 @@ class ThreadedEngine:
 
         return self._call(complete())
 
-    def stream(
-        self, prompt_ids: Sequence[int], params: SamplingParams | None = None
-    ) -> Generator[Token, None, FinishReason]:
-        """Tokens as they come, and why there are no more; closing it early cancels the request. Waits while the queue
-        is full."""
-        # a task on the loop pushes: asking for each token across threads would cost more than a small model's step
-        arrived: SimpleQueue[Token | FinishReason | BaseException] = SimpleQueue()
+    def stream(self, prompt_ids: Sequence[int], params: SamplingParams | None = None) -> TokenStream:
+        """Tokens as they come. Waits while the queue is full."""
+        arrived: Arrivals = SimpleQueue()
 
         async def submit() -> tuple[Generation, asyncio.Task[None]]:
             generation = await self.engine.submit(prompt_ids, params)
             return generation, asyncio.create_task(_follow(generation, arrived))
 
         generation, following = self._call(submit())
-        try:
-            while isinstance(came := arrived.get(), Token):
-                yield came
-        finally:
-            if not following.done():
-                with contextlib.suppress(RuntimeError):  # the loop is closed, and nothing is left to cancel
-                    self._loop.call_soon_threadsafe(generation.cancel)
-        if isinstance(came, BaseException):
-            raise came
-        return came
+        return TokenStream(self._loop, generation, following, arrived)
 
     def update_weights(self, weights: Weights, version: int) -> None:
         self._call(self.engine.update_weights(weights, version))
@@ -118,8 +148,7 @@ class ThreadedEngine:
             raise
 
 
-async def _follow(generation: Generation, arrived: SimpleQueue[Token | FinishReason | BaseException]) -> None:
-    """Tokens, then why there are no more, or what failed."""
+async def _follow(generation: Generation, arrived: Arrivals) -> None:
     try:
         async for token in generation:
             arrived.put(token)

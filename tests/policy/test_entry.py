@@ -7,7 +7,8 @@ import dataclasses
 import json
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,10 +26,12 @@ from agentgym.protocols import Tokens as GymTokens
 from agentgym.protocols import Usage as GymUsage
 from agentgym.rollout import Job, rollouts
 from agentgym.task import load_task
-from policy.chat import Delta, Rendered
+from policy.answer import Answer
+from policy.chat import Delta, Rendered, choose_renderer
+from policy.chat.stops import Stops
 from policy.checkpoint import load, save
 from policy.config import PolicyConfig
-from policy.engine import FinishReason, ThreadedEngine, Token
+from policy.engine import FinishReason, SamplingParams, ThreadedEngine, Token, TokenStream
 from policy.entry import PolicyModel
 from policy.model import Decoder, PackedContext, score
 from policy.options import PolicyOptions
@@ -266,7 +269,7 @@ def test_who_waits_when_the_engine_ends_gets_no_reply(folder: Path) -> None:
     pieces = model.stream([USER])
     next(pieces)
     model.close()
-    with pytest.raises(PolicyError, match="closed before its reply was whole"):
+    with pytest.raises(PolicyError, match="closed before the reply was whole"):
         list(pieces)
     with pytest.raises(PolicyError, match="closed"):
         model.reply([USER])
@@ -304,31 +307,54 @@ def test_many_threads_sample_at_once(folder: Path) -> None:
     model.close()
 
 
-class _Says:
-    """An engine's stream that says one thing."""
+def test_an_answer_is_closed_while_nothing_is_shown(folder: Path) -> None:
+    """A tool call is shown when it is whole; whoever gives up meanwhile is not heard by the thread that waits for it."""
+    with ThreadedEngine(load(str(folder)).model) as engine, ThreadPoolExecutor(1) as threads:
+        renderer = choose_renderer(smollm2_tokenizer())
+        nothing = Stops(renderer.tokenizer, ["x" * 10_000])
+        answer = Answer(engine.stream([1, 2, 3], SamplingParams(temperature=0)), 3, renderer, (), nothing)
+        waiting = threads.submit(list, answer)
+        answer.close()
+        assert waiting.result(30) == []
+        assert engine.metrics().finished == {"cancelled": 1}
 
-    def __init__(self, engine: ThreadedEngine, ids: Sequence[int]) -> None:
-        self.engine = engine.engine
-        self.ids = ids
 
-    def stream(self, prompt_ids: Sequence[int], params: Any) -> Generator[Token, None, FinishReason]:
-        yield from (Token(id, -0.5, 3) for id in self.ids)
-        return FinishReason.STOP
+class _Said(TokenStream):
+    """A stream whose tokens have all come."""
+
+    def __init__(self, ids: Sequence[int], ended: FinishReason) -> None:
+        self._rest = iter(ids)
+        self._ended = ended
+
+    def __next__(self) -> Token:
+        for id in self._rest:
+            return Token(id, -0.5, 3)
+        self.finish_reason = self._ended
+        raise StopIteration
+
+    def close(self) -> None: ...
 
 
-def test_reasoning_and_tool_calls_are_read(folder: Path) -> None:
-    model = PolicyModel.from_spec(str(folder), {})
-    engine = model.engine
+@pytest.mark.parametrize(
+    ("ended", "finish_reason"),
+    [
+        (FinishReason.STOP, "tool_calls"),
+        (FinishReason.LENGTH, "length"),
+        (FinishReason.CONTEXT_OVERFLOW, "length"),
+        (FinishReason.REPETITION, "repetition"),
+    ],
+)
+def test_reasoning_and_tool_calls_are_read(ended: FinishReason, finish_reason: str) -> None:
+    renderer = choose_renderer(smollm2_tokenizer())
     text = '<think>\nhm\n</think>\n\nso\n<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>'
-    model.engine = cast(Any, _Says(engine, model.renderer.tokenizer.encode(text)))
-    reasoning, content, reply = split(model.stream([USER]))
-    assert (reasoning, content, reply.finish_reason) == ("hm", "so", "tool_calls")
+    stream = _Said(renderer.tokenizer.encode(text), ended)
+    reasoning, content, reply = split(Answer(stream, 9, renderer, (), Stops(renderer.tokenizer, ())))
+    assert (reasoning, content, reply.finish_reason) == ("hm", "so", finish_reason)
     assert (reply.message["reasoning_content"], reply.message["content"]) == ("hm", "so")
     assert json.loads(reply.message["tool_calls"][0]["function"]["arguments"]) == {"x": 1}
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (9, len(reply.tokens.ids))
     assert "".join(reply.tokens.texts) == text
     assert set(reply.tokens.versions) == {3}
-    model.engine = engine
-    model.close()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
-from collections.abc import Iterator
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+import torch
 
 from policy.engine import EngineStopped, FinishReason, RequestError, SamplingParams, ThreadedEngine, Token
 from tests.policy.engine import tiny
@@ -38,9 +40,30 @@ def test_a_stream_says_why_it_ended() -> None:
     with ThreadedEngine(tiny.model(), tiny.config()) as engine:
         stream = engine.stream([1, 2, 3], SamplingParams(temperature=0.0, max_tokens=3))
         assert [type(next(stream)) for _ in range(3)] == [Token] * 3
-        with pytest.raises(StopIteration) as end:
-            next(stream)
-    assert end.value.value is FinishReason.LENGTH
+        assert stream.finish_reason is None
+        assert list(stream) == list(stream) == []
+        assert stream.finish_reason is FinishReason.LENGTH
+
+
+def test_a_stream_is_closed_while_another_thread_waits_for_it() -> None:
+    decoder = tiny.model()
+    computing, go_on = threading.Event(), threading.Event()
+    forward = decoder.forward
+
+    def slow(*args: Any, **more: Any) -> torch.Tensor:
+        computing.set()
+        assert go_on.wait(30)
+        return forward(*args, **more)
+
+    decoder.forward = slow  # type: ignore[method-assign]
+    with ThreadedEngine(decoder, tiny.config()) as engine, ThreadPoolExecutor(1) as threads:
+        stream = engine.stream([1, 2, 3], SamplingParams(max_tokens=200))
+        waiting = threads.submit(list, stream)
+        assert computing.wait(30)
+        stream.close()
+        go_on.set()
+        assert len(waiting.result(30)) <= 1
+        assert stream.finish_reason is FinishReason.CANCELLED
 
 
 def test_errors_reach_the_caller() -> None:
@@ -60,16 +83,11 @@ def test_what_ends_the_engine_ends_its_streams() -> None:
     next(stream)
     next(left)
     engine.close()
-    ended = []
-
-    def rest() -> Iterator[Token]:
-        ended.append((yield from stream))
-
-    assert len(list(rest())) < long
-    assert ended == [FinishReason.CANCELLED]
+    assert len(list(stream)) < long
+    assert stream.finish_reason is FinishReason.CANCELLED
     left.close()  # too late to cancel, and no error
     with pytest.raises(EngineStopped, match="closed"):
-        next(engine.stream([1]))
+        engine.stream([1])
 
 
 def test_a_step_that_raises_reaches_who_reads_a_stream() -> None:
@@ -80,5 +98,7 @@ def test_a_step_that_raises_reaches_who_reads_a_stream() -> None:
 
     decoder.forward = broken  # type: ignore[assignment,method-assign]
     with ThreadedEngine(decoder, tiny.config()) as engine:
+        stream = engine.stream([1, 2, 3], tiny.GREEDY)
         with pytest.raises(EngineStopped, match="no numbers today"):
-            next(engine.stream([1, 2, 3], tiny.GREEDY))
+            next(stream)
+        assert list(stream) == []
