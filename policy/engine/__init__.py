@@ -13,7 +13,8 @@ from policy.engine.metrics import Metrics
 from policy.engine.request import FinishReason, Token
 from policy.engine.runner import Weights
 from policy.engine.service import Engine
-from policy.engine.threads import Completion, ThreadedEngine, TokenStream
+from policy.engine.stream import TokenStream
+from policy.engine.threads import Completion, ThreadedEngine
 
 __all__ = [
     "Completion",

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
-from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from policy.engine.config import EngineConfig, SamplingParams
 from policy.engine.errors import EngineStopped
-from policy.engine.generation import Generation
 from policy.engine.metrics import Metrics
 from policy.engine.request import FinishReason, Token
 from policy.engine.runner import Weights
 from policy.engine.service import Engine
+from policy.engine.stream import TokenStream
 from policy.model import Choices, Decoder
 
 Result = TypeVar("Result")
@@ -29,49 +27,6 @@ class Completion(NamedTuple):
     tokens: list[Token]
     finish_reason: FinishReason
     choices: Choices | None
-
-
-Arrivals = SimpleQueue[Token | FinishReason | BaseException]
-"""Tokens, then why there are no more, or what failed."""
-
-
-class TokenStream:
-    """An iterator of one request's tokens, for one thread; any thread may close it, while another waits for a token.
-
-    A task on the event loop pushes them: to ask for each across threads costs more than a small model's step.
-    """
-
-    finish_reason: FinishReason | None = None
-    """None until the iteration has ended."""
-    closed = False
-    """`close` was called."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, generation: Generation, following: asyncio.Task[None], arrived: Arrivals
-    ) -> None:
-        self._loop, self._generation, self._following, self._arrived = loop, generation, following, arrived
-
-    def __iter__(self) -> TokenStream:
-        return self
-
-    def __next__(self) -> Token:
-        """Raises EngineStopped when a step failed."""
-        if self.finish_reason is None:
-            came = self._arrived.get()
-            if isinstance(came, Token):
-                return came
-            if isinstance(came, BaseException):
-                self.finish_reason = FinishReason.FAILED
-                raise came
-            self.finish_reason = came
-        raise StopIteration
-
-    def close(self) -> None:
-        """Cancel the request, where it has not ended, and free what it holds after the step that runs."""
-        self.closed = True
-        if not self._following.done():
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and nothing is left to cancel
-                self._loop.call_soon_threadsafe(self._generation.cancel)
 
 
 class ThreadedEngine:
@@ -100,14 +55,11 @@ class ThreadedEngine:
 
     def stream(self, prompt_ids: Sequence[int], params: SamplingParams | None = None) -> TokenStream:
         """Tokens as they come. Waits while the queue is full."""
-        arrived: Arrivals = SimpleQueue()
 
-        async def submit() -> tuple[Generation, asyncio.Task[None]]:
-            generation = await self.engine.submit(prompt_ids, params)
-            return generation, asyncio.create_task(_follow(generation, arrived))
+        async def submit() -> TokenStream:
+            return TokenStream(await self.engine.submit(prompt_ids, params))
 
-        generation, following = self._call(submit())
-        return TokenStream(self._loop, generation, following, arrived)
+        return self._call(submit())
 
     def update_weights(self, weights: Weights, version: int) -> None:
         self._call(self.engine.update_weights(weights, version))
@@ -146,12 +98,3 @@ class ThreadedEngine:
             # KeyboardInterrupt and the like: do not leave the coroutine behind
             future.cancel()
             raise
-
-
-async def _follow(generation: Generation, arrived: Arrivals) -> None:
-    try:
-        async for token in generation:
-            arrived.put(token)
-        arrived.put(await generation.wait())
-    except BaseException as error:
-        arrived.put(error)
