@@ -20,7 +20,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym import backends
+from agentgym.call import Call
 from agentgym.errors import GraderError, ModelError, SandboxError, SandboxLost, TaskError, model_failures
+from agentgym.gateway import Budget
 from agentgym.protocols import (
     Backend,
     Image,
@@ -263,9 +265,10 @@ class Episode:
             raise EpisodeOver
         return reply
 
-    def step(self, action: ToolCall | str) -> Step:
+    def step(self, action: ToolCall | str, tools: ToolPool | None = None) -> Step:
         """Run one tool call, or take a final answer (text), which hands the work in.
 
+        `tools` answer the call instead of the pool: its own and those that the scaffold offers beside them, say.
         Raises EpisodeOver when the episode has ended before, and TaskError where the task's next step is broken.
         """
         self._check_limits()
@@ -275,14 +278,14 @@ class Episode:
             if isinstance(action, str):
                 observation, is_error, submitted = "The work is handed in.", False, True
             else:
-                result = self._call(call)
+                result = self._call(call, tools or self.pool)
                 observation, is_error, submitted = result.content, result.is_error, result.submitted
         except SandboxError as error:
             self._end(StopReason.SANDBOX_LOST, error)
             return self.last_step(str(error))
         spent = time.monotonic() - began
         self._timing["agent_s"] += spent
-        self._record(
+        self.record(
             StepRecord(
                 name=call.name if isinstance(action, ToolCall) else "",
                 arguments=_recorded(call.arguments) if isinstance(action, ToolCall) else {"answer": action},
@@ -312,11 +315,12 @@ class Episode:
             started_at=datetime.now(UTC),
             duration_s=0.0,
         )
-        self._record(record)
+        self.record(record)
         self._end_past_limits()
         return self.last_step(problem)
 
-    def _record(self, step: StepRecord) -> None:
+    def record(self, step: StepRecord) -> None:
+        """Put on record what the scaffold did that is no tool call: it rewrote the conversation, say."""
         (self.turns[-1].steps if self.turns else self._loose_steps).append(step)
 
     def stop(self, reason: StopReason, error: Exception | None = None) -> Step:
@@ -342,6 +346,12 @@ class Episode:
             info["error"] = self.failure.message
         reward = self.outcome.reward if self.outcome else None
         return Step(observation, reward, terminated, not terminated, info)
+
+    @property
+    def budget(self) -> Budget:
+        """What is left for an agent that asks its model without `reply`."""
+        left_s = max(0.0, self._deadline - time.monotonic())
+        return Budget(self.config.max_turns - len(self.turns), self.config.max_tokens - self._n_tokens, left_s)
 
     # ---------------------------------------------------------------------------------------------------- endings
 
@@ -435,7 +445,7 @@ class Episode:
 
     # ----------------------------------------------------------------------------------------------------- record
 
-    def trajectory(self, scaffold: str, model: str, attempt: int = 0) -> Trajectory:
+    def trajectory(self, scaffold: str, model: str, attempt: int = 0, calls: Sequence[Call] = ()) -> Trajectory:
         """The record so far."""
         if self._loose_steps and not self.turns:
             turns = [_hand_turn(step) for step in self._loose_steps]
@@ -456,6 +466,7 @@ class Episode:
             messages=self._messages,
             tools=self._offered,
             turns=turns,
+            calls=list(calls),
             patch=self.patch,
             stop_reason=self.stop_reason,
             outcome=self.outcome if self.over else None,
@@ -468,14 +479,14 @@ class Episode:
     def _labels(self) -> dict[str, str]:
         return {"agentgym.episode": self.id, "agentgym.task": self.task.name}
 
-    def _call(self, call: ToolCall) -> ToolResult:
+    def _call(self, call: ToolCall, tools: ToolPool) -> ToolResult:
         if self._context is None:
             self._context = ToolContext(
                 sandbox=self.sandbox, workdir=self.workdir, test_command=self.task.gym.test_command
             )
         left_s = self._deadline - time.monotonic()
         self._context.timeout_s = min(self.config.tool_timeout_s, max(left_s, 1.0))
-        return self.pool.call(call, self._context)
+        return tools.call(call, self._context)
 
     def _close_tools(self) -> None:
         if self._context is not None:

@@ -364,6 +364,15 @@ class StreamingModel(Model, Protocol):
         """
 
 
+@runtime_checkable
+class WindowedModel(Model, Protocol):
+    """A Model that may tell how much it can read."""
+
+    @property
+    def window_tokens(self) -> int | None:
+        """Prompt and reply together; None: not known."""
+
+
 class Prompt(Protocol):
     """A conversation as a TokenModel reads it. Only the model that made it knows more of it than its ids."""
 

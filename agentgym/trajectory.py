@@ -41,7 +41,8 @@ class StepRecord(Record):
     """One action and what came back."""
 
     name: str
-    """The tool; empty for a final answer, whose text is then arguments["answer"]."""
+    """The tool, or what a scaffold did to its own conversation (`compact`); empty for a final answer, whose text is
+    then arguments["answer"]."""
     arguments: dict[str, Any] | str = Field(default_factory=dict)
     """As asked for; text where the model wrote no JSON object."""
     id: str = ""
@@ -140,8 +141,8 @@ class Trajectory(Record):
     """Schemas the model was offered, in OpenAI's shape; empty for scaffolds that read actions out of text."""
     turns: list[Turn] = Field(default_factory=list)
     calls: list[Call] = Field(default_factory=list)
-    """Every request to the model as the gateway saw it, in order of arrival: `call.py` tells how they hang together.
-    Conversations beside the main one (sub-agents, compaction, titles) are in here alone."""
+    """Every request to the model as the gateway saw it, in the order they ended; `call.py` tells how they hang
+    together. Conversations beside the main one (sub-agents, compaction, titles) are in here alone."""
     patch: str | None = None
     """Unified diff of what the agent changed; None where it could not be taken."""
     stop_reason: StopReason | None = None

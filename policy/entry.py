@@ -64,6 +64,11 @@ class PolicyModel:
         loaded = load(rest, dtype=dtype, device=device)
         return cls(loaded, Tokenizer.load(loaded.source), chosen, name=Path(rest).name)
 
+    @property
+    def window_tokens(self) -> int:
+        """Prompt and reply together."""
+        return self.engine.engine.window_tokens
+
     def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Rendered:
         """A conversation from its beginning, up to where the next reply begins. Raises PolicyError."""
         with _failures():
@@ -82,11 +87,10 @@ class PolicyModel:
 
         Raises PolicyError: the prompt leaves no room for a reply, or the request asks for what there is not.
         """
-        window = self.engine.engine.window_tokens
-        if len(prompt.ids) >= window:
+        if len(prompt.ids) >= self.window_tokens:
             raise PolicyError(
                 f"the prompt has {len(prompt.ids)} tokens, which leaves no room for a reply in {self.name}'s window of "
-                f"{window}",
+                f"{self.window_tokens}",
                 context_overflow=True,
             )
         stops = Stops(self.renderer.tokenizer, sampling.stop if sampling else ())
