@@ -20,7 +20,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from agentgym import backends
+from agentgym.call import Call
 from agentgym.errors import GraderError, ModelError, SandboxError, SandboxLost, TaskError, model_failures
+from agentgym.gateway import Budget
 from agentgym.protocols import (
     Backend,
     Image,
@@ -343,6 +345,12 @@ class Episode:
         reward = self.outcome.reward if self.outcome else None
         return Step(observation, reward, terminated, not terminated, info)
 
+    @property
+    def budget(self) -> Budget:
+        """What is left for an agent that asks its model without `reply`."""
+        left_s = max(0.0, self._deadline - time.monotonic())
+        return Budget(self.config.max_turns - len(self.turns), self.config.max_tokens - self._n_tokens, left_s)
+
     # ---------------------------------------------------------------------------------------------------- endings
 
     def _check_limits(self, *, asking: bool = False) -> None:
@@ -435,7 +443,7 @@ class Episode:
 
     # ----------------------------------------------------------------------------------------------------- record
 
-    def trajectory(self, scaffold: str, model: str, attempt: int = 0) -> Trajectory:
+    def trajectory(self, scaffold: str, model: str, attempt: int = 0, calls: Sequence[Call] = ()) -> Trajectory:
         """The record so far."""
         if self._loose_steps and not self.turns:
             turns = [_hand_turn(step) for step in self._loose_steps]
@@ -456,6 +464,7 @@ class Episode:
             messages=self._messages,
             tools=self._offered,
             turns=turns,
+            calls=list(calls),
             patch=self.patch,
             stop_reason=self.stop_reason,
             outcome=self.outcome if self.over else None,

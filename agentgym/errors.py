@@ -54,6 +54,8 @@ class ModelError(AgentGymError):
 
     context_overflow = False
     """The prompt does not fit the model's window: the episode ends as that, and not as an infrastructure failure."""
+    retry_after_s: float | None = None
+    """It is busy (taking in new weights, say): the same request may pass then."""
 
 
 class AgentError(AgentGymError):
@@ -80,4 +82,5 @@ def model_failures() -> Iterator[None]:
             raise
         failure = ModelError(str(error))
         failure.context_overflow = bool(error.context_overflow)
+        failure.retry_after_s = getattr(error, "retry_after_s", None)
         raise failure from error

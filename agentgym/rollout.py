@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from agentgym.env import Episode, EpisodeConfig, EpisodeOver
 from agentgym.errors import AgentError, AgentGymError, SandboxError
+from agentgym.gateway import Gateway
 from agentgym.protocols import Backend, Model, StopReason
 from agentgym.scaffold import Scaffold
 from agentgym.task import Task
@@ -47,19 +48,28 @@ def rollout(
     *,
     config: EpisodeConfig | None = None,
     pool: ToolPool | None = None,
+    gateway: Gateway | None = None,
     watch: Callable[[Episode], None] | None = None,
 ) -> Trajectory:
     """Run one episode to its end, whatever happens: a failure that is not the agent's is in the record, not raised.
 
-    `watch` is handed the episode when it exists, to look at while it goes on. Only Ctrl-C and its like pass through.
+    The agent's calls go through a session of `gateway` (None: one of its own, without a journal). `watch` is handed the
+    episode when it exists, to look at while it goes on. Only Ctrl-C and its like pass through.
     """
+    if gateway is None:
+        with Gateway() as own:
+            return rollout(job, backend, config=config, pool=pool, gateway=own, watch=watch)
     episode = Episode(job.task, backend, pool=pool, config=config, seed=job.seed)
     if watch is not None:
         watch(episode)
+    session = None
     try:
+        if job.model is not None:
+            labels = {"task": job.task.name, "scaffold": job.scaffold.name, "attempt": str(job.attempt)}
+            session = gateway.open(job.model, episode=episode.id, **labels)
         episode.start()
         with contextlib.suppress(EpisodeOver):
-            job.scaffold.run(episode, job.model)  # type: ignore[arg-type]  # None only where it is not asked
+            job.scaffold.run(episode, session)  # type: ignore[arg-type]  # None only where it is not asked
             while not episode.over:
                 episode.step("")  # a scaffold that just returns has said that it is done, with every step
     except SandboxError as error:
@@ -72,8 +82,11 @@ def rollout(
         logger.exception("scaffold %s broke on %s", job.scaffold.name, job.task.name)
         episode.failure = Failure.of(error)
     finally:
+        if session is not None:
+            gateway.forget(session)
         episode.close()
-    return episode.trajectory(job.scaffold.name, job.model_name, job.attempt)
+    calls = session.calls if session is not None else []
+    return episode.trajectory(job.scaffold.name, job.model_name, job.attempt, calls)
 
 
 def rollouts(
@@ -82,6 +95,7 @@ def rollouts(
     *,
     parallel: int,
     config: EpisodeConfig | None = None,
+    gateway: Gateway | None = None,
     watch: Callable[[Job, Episode], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Trajectory]:
@@ -96,7 +110,7 @@ def rollouts(
                 if job is None:
                     break
                 seen = (lambda episode, job=job: watch(job, episode)) if watch else None
-                running.add(threads.submit(rollout, job, backend, config=config, watch=seen))
+                running.add(threads.submit(rollout, job, backend, config=config, gateway=gateway, watch=seen))
             if not running:
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)

@@ -140,8 +140,8 @@ class Trajectory(Record):
     """Schemas the model was offered, in OpenAI's shape; empty for scaffolds that read actions out of text."""
     turns: list[Turn] = Field(default_factory=list)
     calls: list[Call] = Field(default_factory=list)
-    """Every request to the model as the gateway saw it, in order of arrival: `call.py` tells how they hang together.
-    Conversations beside the main one (sub-agents, compaction, titles) are in here alone."""
+    """Every request to the model as the gateway saw it, in the order they ended; `call.py` tells how they hang
+    together. Conversations beside the main one (sub-agents, compaction, titles) are in here alone."""
     patch: str | None = None
     """Unified diff of what the agent changed; None where it could not be taken."""
     stop_reason: StopReason | None = None

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from agentgym.cli.select import select
 from agentgym.cli.summary import Summary
 from agentgym.env import EpisodeConfig
 from agentgym.errors import ImageError, SandboxError, UsageError
+from agentgym.gateway import Gateway, Journal
 from agentgym.protocols import Backend
 from agentgym.rollout import Job, rollouts
 from agentgym.store import TrajectoryStore
@@ -115,8 +116,15 @@ def _roll_out(
 ) -> bool:
     """Run the jobs and store what they leave; whether Ctrl-C cut it short."""
     stop = threading.Event()
-    with Progress(len(jobs)) as progress, _ending_on_interrupt(stop, progress):
-        for trajectory in rollouts(jobs, backend, parallel=parallel, config=config, watch=progress.began, stop=stop):
+    with (
+        closing(Journal(Journal.beside(store.path))) as journal,
+        Gateway(journal) as gateway,
+        Progress(len(jobs)) as progress,
+        _ending_on_interrupt(stop, progress),
+    ):
+        for trajectory in rollouts(
+            jobs, backend, parallel=parallel, config=config, gateway=gateway, watch=progress.began, stop=stop
+        ):
             if stop.is_set() and not trajectory.settled:
                 continue  # cut off by us, not by its sandbox: as if it had never been begun
             store.append(trajectory)
