@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -105,6 +106,8 @@ class Episode:
         self.failure: Failure | None = None
         self.patch: str | None = None
         self.turns: list[Turn] = []
+        self.log = ""
+        """What a black-box agent printed."""
         self._loose_steps: list[StepRecord] = []
         self._messages: list[Message] = []
         self._offered: list[dict[str, Any]] = []
@@ -121,10 +124,10 @@ class Episode:
 
     # -------------------------------------------------------------------------------------------------- its life
 
-    def start(self) -> str:
+    def start(self, mounts: Mapping[str, Path] | None = None) -> str:
         """Build the image where needed, start the sandbox, prepare the first step; returns the instruction.
 
-        Raises TaskError, ImageError, SandboxError.
+        `mounts`: as in SandboxSpec, of the agent's. Raises TaskError, ImageError, SandboxError.
         """
         began = time.monotonic()
         environment = self.task.config.environment
@@ -148,6 +151,7 @@ class Episode:
             network="public" if self.config.online and network == "public" else "none",
             env=expand_variables(environment.env, os.environ),
             labels=self._labels,
+            mounts=mounts or {},
             ttl_s=7200.0 + sum(self._limit_s(step) + step.config.verifier.timeout_sec for step in self.task.steps),
         )
         self._sandbox = self.backend.create(spec)
@@ -467,6 +471,7 @@ class Episode:
             tools=self._offered,
             turns=turns,
             calls=list(calls),
+            log=self.log,
             patch=self.patch,
             stop_reason=self.stop_reason,
             outcome=self.outcome if self.over else None,
