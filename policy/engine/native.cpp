@@ -47,8 +47,9 @@ void narrow(float* p, Float x) { std::memcpy(p, &x, sizeof(x)); }
 
 void narrow(bf16* p, Float x) {
     Int whole = bits<Int>(x);
-    // to nearest, ties to even
-    Short half = __builtin_convertvector((whole + 0x7fff + ((whole >> 16) & 1)) >> 16, Short);
+    // to nearest, ties to even; rounding up could carry a NaN over into a number
+    whole = x == x ? whole + 0x7fff + ((whole >> 16) & 1) : Int{} + 0x7fc00000;
+    Short half = __builtin_convertvector(whole >> 16, Short);
     std::memcpy(p, &half, sizeof(half));
 }
 

@@ -92,6 +92,19 @@ def test_swiglu(dtype: torch.dtype, R: int, width: int) -> None:
     close(Native(dtype).swiglu(gate_up), silu.double() * up.double())
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_is_no_number_stays_none(dtype: torch.dtype) -> None:
+    """A model that has diverged must not be served as if it were well."""
+    kernels = Native(dtype)
+    # all bits of the payload set: the NaN that rounding would carry furthest
+    nan = torch.full((1, 17), -1, dtype=torch.int32).view(torch.float32).to(dtype)
+    assert kernels.rms_norm(nan, torch.ones(17, dtype=dtype), 1e-5).isnan().all()
+    assert kernels.swiglu(torch.cat((nan, nan), -1)).isnan().all()
+    k = torch.ones(8, 1, 17, dtype=dtype)
+    tables, lengths = torch.zeros(1, 1, dtype=torch.int32), torch.tensor([8], dtype=torch.int32)
+    assert kernels.attend(nan[None], k, k, tables, lengths, 8, 1.0).isnan().all()
+
+
 @pytest.fixture
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Nothing is compiled yet -> the cache's folder."""
