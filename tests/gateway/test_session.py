@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agentgym.call import Call
 from agentgym.errors import ModelError
-from agentgym.gateway import Gateway, Journal, SessionSealed
+from agentgym.gateway import Gateway, Journal, SessionSealed, Wire
 from agentgym.gateway.session import PROMPTS_HELD, Session
 from agentgym.models.scripted import ScriptedModel
 from agentgym.protocols import Delta, Message, Reply
@@ -266,3 +266,36 @@ def test_a_session_of_128_turns_renders_each_message_once(monkeypatch: pytest.Mo
         messages += [said(session.reply(messages)), user(str(turn))]
     assert rendered == 127
     assert threading.active_count() < 10
+
+
+class Slow:
+    """An answer that comes when it is closed: what a policy gives while it samples a long tool call."""
+
+    def __init__(self) -> None:
+        self.waiting, self._closed = threading.Event(), threading.Event()
+
+    def __iter__(self) -> Slow:
+        return self
+
+    def __next__(self) -> Delta:
+        self.waiting.set()
+        assert self._closed.wait(10)
+        raise StopIteration
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+@pytest.mark.parametrize("by", ["seal", "drop"])
+def test_an_answer_that_nobody_wants_is_ended_while_it_is_waited_for(by: str) -> None:
+    slow, model = Slow(), TokenFake()
+    model.sample = lambda *_: slow  # type: ignore[method-assign, assignment, return-value]
+    session = Gateway().open(model)
+    wire = Wire("chat", {}, (), lambda reply: {})
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(lambda: list(session.stream([user("one")], wire=wire)))
+        assert slow.waiting.wait(10)
+        session.seal() if by == "seal" else session.drop(wire)
+        with pytest.raises(SessionSealed if by == "seal" else ModelError):
+            asked.result(10)
+    assert len(session.calls) == (0 if by == "seal" else 1)
