@@ -62,6 +62,18 @@ def test_a_socket_of_one_session_refuses_the_keys_of_others() -> None:
                     client.get("/v1/models", headers={"x-api-key": mine.key})
 
 
+def test_a_gateway_that_is_closed_takes_its_sockets_along() -> None:
+    gateway = Gateway()
+    session, threads = gateway.open(Speaker()), threading.active_count()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        gateway.server().accept(listening, session)
+        gateway.close()
+        gateway.server().forget(listening)
+        assert listening.fileno() == -1
+    gateway.close()
+    assert threading.active_count() == threads
+
+
 def test_256_sessions_are_answered_at_once() -> None:
     n_sessions = 256
     all_there = threading.Barrier(n_sessions, timeout=30)
