@@ -28,6 +28,7 @@ COMMANDS = {
     "tasks new": "NAME --from --help --into --kind --licence --patch --sandbox",
     "tasks show": "TASK --help --json",
     "tasks tests": "TASK --help --json --sandbox",
+    "view": "DIR --help --open --port",
 }
 """Frozen: people's scripts depend on it."""
 
