@@ -31,7 +31,8 @@ class Item:
 
     @property
     def content(self) -> Passage:
-        return fold(self.text, f"{self.at}/content")
+        at = f"{self.at}/content"
+        return fold(self.text, at, lines=100, chars=10_000) if self.role == "user" else fold(self.text, at)
 
     @property
     def reasoning(self) -> Passage:

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from agentgym.index import Entry
-from agentgym.viewer import episode, forks, format, table, turns
+from agentgym.viewer import episode, forks, format, prose, table, turns
 from agentgym.viewer import tokens as token_cells
 from agentgym.viewer.episode import EpisodeView
 from agentgym.viewer.passage import PIECE_CHARS
@@ -98,7 +98,7 @@ class Pages:
             page_turns=turns.PAGE,
         )
 
-    def text(self, name: str, which: str, at: str, start: int) -> Page:
+    def text(self, name: str, which: str, at: str, start: int, *, is_prose: bool) -> Page:
         """A text of the record whole, or as much of it as a page holds from character `start` on. Raises NotFound."""
         run = self._run(name)
         view = self._view(run, which)
@@ -106,7 +106,13 @@ class Pages:
         if text is None:
             raise NotFound(f"the episode has no text at {at}")
         end = start + PIECE_CHARS
-        values: dict[str, Any] = {"at": at, "text": text[start:end], "end": end, "n_more": len(text) - end}
+        values: dict[str, Any] = {
+            "at": at,
+            "text": text[start:end],
+            "end": end,
+            "n_more": len(text) - end,
+            "prose": is_prose,
+        }
         return self._page("text.html", f"{run.stamp}", run=run, base=self._base(run, which), **values)
 
     def tokens(self, name: str, which: str, call: int, start: int) -> Page:
@@ -207,7 +213,7 @@ class Pages:
         }
 
     def _page(self, template: str, stamp: str, more: Callable[[], dict[str, Any]] = dict, **values: Any) -> Page:
-        stamp = f"{self._process}-{hash(stamp):x}"
+        stamp = f"{self._process}-{hash(stamp) & (1 << 64) - 1:x}"
         render = self._templates.get_template(template).render
         return Page(stamp, lambda: render(stamp=stamp, **values, **more()))
 
@@ -278,6 +284,7 @@ def _templates() -> Environment:
         reward=format.reward,
         tone=format.tone,
         when=format.when,
+        pieces=prose.pieces,
         urlencode=partial(quote, errors="replace"),
         segment=partial(quote, safe="", errors="replace"),
     )

@@ -48,6 +48,7 @@ def application(folder: Path) -> web.Application:
     app.router.add_get("/", site.runs)
     for file in _STATIC.iterdir():
         app.router.add_get(f"/-/{file.name}", _static(file))
+    app.router.add_get("/favicon.ico", _static(_STATIC / "icon.svg"))  # asked for where a page cannot name it: raw JSON
     app.router.add_get(_EPISODE, site.episode)
     app.router.add_get(_EPISODE + "/raw", site.raw)
     app.router.add_get(_EPISODE + "/text", site.text)
@@ -118,8 +119,8 @@ class _Site:
 
     async def text(self, request: web.Request) -> web.StreamResponse:
         name, which = _episode(request)
-        at, start = request.query.get("at", ""), _number(request, "from")
-        return await _answer(request, lambda: self._pages.text(name, which, at, start))
+        at, start, is_prose = request.query.get("at", ""), _number(request, "from"), "prose" in request.query
+        return await _answer(request, lambda: self._pages.text(name, which, at, start, is_prose=is_prose))
 
     async def tokens(self, request: web.Request) -> web.StreamResponse:
         name, which = _episode(request)

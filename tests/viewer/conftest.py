@@ -29,10 +29,10 @@ def serving(folder: Path) -> Iterator[str]:
         await runner.setup()
         await web.SockSite(runner, listening).start()
 
-    loop.run_until_complete(begin())
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
+        asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
