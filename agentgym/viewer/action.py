@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentgym.viewer.diff import Line, edit
+from agentgym.viewer.diff import Line, cut, edit
 from agentgym.viewer.passage import Passage, fold
 
 _PATH = ("path", "file_path", "filePath")
@@ -19,11 +19,13 @@ _NEW = ("new", "new_string", "newString", "new_str")
 _CONTENT = ("content", "file_text")
 _COMMAND = ("command", "cmd")
 
-DIFF_LINES = 80
+DIFF_LINES, DIFF_CHARS = 80, 8000
 """Shown of an edit."""
 ARGUMENTS = 30
 """Shown of one call."""
 SUMMARY_CHARS = 120
+KEY_CHARS = 300
+"""Longer, an argument is found with all of them together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,10 @@ def read_action(name: str, arguments: Mapping[str, Any] | str, at: str, *, whole
 
     def passage(key: str) -> Passage:
         value = arguments[key]
-        return fold(value if isinstance(value, str) else pretty(value), at if whole else pointer(at, key))
+        return fold(
+            value if isinstance(value, str) else pretty(value),
+            at if whole or len(key) > KEY_CHARS else pointer(at, key),
+        )
 
     path, content, old, new = (_given(arguments, keys) for keys in (_PATH, _CONTENT, _OLD, _NEW))
     command = _given(arguments, _COMMAND)
@@ -98,5 +103,6 @@ def pointer(at: str, key: str | int) -> str:
 
 
 def _cut(lines: list[Line]) -> tuple[Line, ...]:
-    more = len(lines) - DIFF_LINES
-    return (*lines[:DIFF_LINES], Line("note", f"{more:,} more lines")) if more > 0 else tuple(lines)
+    shown = cut(lines, DIFF_LINES, DIFF_CHARS)
+    more = len(lines) - len(shown)
+    return (*shown, Line("note", f"{more:,} more lines")) if more else tuple(shown)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-EDIT_CHARS = 20_000
-"""Two longer texts are not compared: it takes longer than anybody waits."""
+LINE_CHARS = 1000
+"""Shown of one line."""
+COMPARISONS = 1 << 16
+"""Pairs of lines beyond which two texts are not compared: it takes longer than anybody waits."""
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _SILENT = re.compile(r"index [0-9a-f]+\.\.|--- |\+\+\+ ")
@@ -83,9 +85,24 @@ def _take_hunk(file: FileDiff, rows: Iterator[str], old: int, n_old: int, new: i
 
 def edit(old: str, new: str) -> list[Line]:
     """The lines of a piece of text that was replaced by another."""
-    if len(old) + len(new) > EDIT_CHARS:
-        return [Line("note", f"{len(old):,} characters became {len(new):,}")]
-    return list(_compared(old.splitlines(), new.splitlines()))
+    was, now = old.splitlines(), new.splitlines()
+    if len(was) * len(now) > COMPARISONS:
+        return [*(Line("removed", text) for text in was), *(Line("added", text) for text in now)]
+    return list(_compared(was, now))
+
+
+def cut(lines: Sequence[Line], n_lines: int, n_chars: int) -> list[Line]:
+    """The first lines, at most so many and so long together; what each has beyond LINE_CHARS is only counted."""
+    shown: list[Line] = []
+    for line in lines[:n_lines]:
+        more = len(line.text) - LINE_CHARS
+        if more > 0:
+            line = line._replace(text=f"{line.text[:LINE_CHARS]} [{more:,} more characters]")
+        n_chars -= len(line.text)
+        if n_chars < 0:
+            break
+        shown.append(line)
+    return shown
 
 
 def _compared(old: list[str], new: list[str]) -> Iterator[Line]:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 UNKNOWN = "\N{EN DASH}"
+NAME_CHARS = 300
+
+
+def short(text: str) -> str:
+    """A name, which may be whatever an agent likes."""
+    return text if len(text) <= NAME_CHARS else f"{text[:NAME_CHARS]}…"
 
 
 def count(value: int | float) -> str:

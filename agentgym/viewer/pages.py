@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from agentgym.index import Entry
-from agentgym.viewer import episode, forks, format, prose, table, turns
+from agentgym.viewer import diff, episode, forks, format, prose, table, turns
 from agentgym.viewer import tokens as token_cells
 from agentgym.viewer.episode import EpisodeView
 from agentgym.viewer.passage import PIECE_CHARS
@@ -24,9 +24,9 @@ LIVE = "live-"
 """An episode in flight is addressed by this and its id; a recorded one by its number in the file."""
 DIFF_LINES = 400
 """Shown of one file on an episode's page."""
-PATCH_LINES = 2000
+PATCH_LINES, PATCH_CHARS = 2000, 300_000
 """Shown of all files together there."""
-PIECE_LINES = 10_000
+FILE_LINES = 10_000
 """Shown of one file on its own page."""
 TESTS = 300
 """Of one kind on a page."""
@@ -71,7 +71,7 @@ class Pages:
         """An episode, with a page of its turns. Raises NotFound."""
         run = self._run(name)
         number = self._number(run, which)
-        stamp = f"{run.stamp if number is None else number}{query.text()}{first}"
+        stamp = f"{run.stamp}{query.text()}{first}"
         return self._page(
             "episode.html", stamp, partial(self._episode_values, run, which, number, query, first), run=run
         )
@@ -134,7 +134,12 @@ class Pages:
         if number >= len(files):
             raise NotFound(f"the patch changes {len(files)} files")
         return self._page(
-            "file.html", run.stamp, run=run, base=self._base(run, which), file=files[number], limit=PIECE_LINES
+            "file.html",
+            run.stamp,
+            run=run,
+            base=self._base(run, which),
+            file=files[number],
+            lines=diff.cut(files[number].lines, FILE_LINES, PIECE_CHARS),
         )
 
     def raw(self, name: str, which: str) -> bytes:
@@ -171,6 +176,8 @@ class Pages:
             if which.removeprefix(LIVE) not in run.unrecorded:
                 raise NotFound("no such episode is in flight")
             return None
+        if int(which) >= len(run.entries):
+            run.wait()
         if int(which) >= len(run.entries):
             raise NotFound(f"the run has {len(run.entries)} episodes so far")
         return int(which)
@@ -209,7 +216,7 @@ class Pages:
             "n_turns": view.n_turns,
             "page_turns": turns.PAGE,
             "tests": TESTS,
-            "shown_lines": _shares([len(file.lines) for file in view.files]),
+            "shown": _shown_of(view.files),
         }
 
     def _page(self, template: str, stamp: str, more: Callable[[], dict[str, Any]] = dict, **values: Any) -> Page:
@@ -282,6 +289,7 @@ def _templates() -> Environment:
         seconds=format.seconds,
         size=format.size,
         reward=format.reward,
+        short=format.short,
         tone=format.tone,
         when=format.when,
         pieces=prose.pieces,
@@ -298,13 +306,15 @@ def _recorded(run: Run, entry: Entry) -> EpisodeView:
     return episode.recorded(run.read(entry))
 
 
-def _shares(n_lines: Sequence[int]) -> list[int]:
-    """How many lines of each file of a patch are shown, from the first file on."""
-    left, shares = PATCH_LINES, []
-    for n in n_lines:
-        shares.append(min(n, DIFF_LINES, left))
-        left -= shares[-1]
-    return shares
+def _shown_of(files: Sequence[diff.FileDiff]) -> list[list[diff.Line]]:
+    """The lines of each file of a patch that a page shows, from the first file on."""
+    n_lines, n_chars = PATCH_LINES, PATCH_CHARS
+    shown = []
+    for file in files:
+        lines = diff.cut(file.lines, min(DIFF_LINES, n_lines), n_chars)
+        n_lines, n_chars = n_lines - len(lines), n_chars - sum(len(line.text) for line in lines)
+        shown.append(lines)
+    return shown
 
 
 def _shown(value: Any) -> Any:

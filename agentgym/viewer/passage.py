@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 LINES, CHARS = 24, 2400
 """More than this is folded: a third of it goes to the end, where programs say what came of it."""
-PIECE_CHARS = 400_000
+PIECE_CHARS = 300_000
 """Of a text that is asked for whole, a page holds at most so many."""
 
 

@@ -82,6 +82,11 @@ class Run:
         known = (len(self.entries), self._journal.n_bytes, self.is_read, self.problem)
         return f"{known} {self.written_at} {self.is_quiet}"
 
+    def wait(self) -> None:
+        """Until `entries` are all there are: for who asks for one that is not known yet."""
+        if self.reading is not None:
+            wait([self.reading])
+
     def refresh(self) -> None:
         """Read what was written since."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -116,15 +117,10 @@ def n_replies(items: Sequence[Item]) -> int:
 
 def calls_of(trajectory: Trajectory) -> list[int | None]:
     """The call that each turn is the reply to; None where the gateway was not asked."""
-    found: list[int | None] = []
-    start = 0
-    for turn in trajectory.turns:
-        place = next(
-            (n for n in range(start, len(trajectory.calls)) if trajectory.calls[n].reply == turn.message), None
-        )
-        found.append(place)
-        start = start if place is None else place + 1
-    return found
+    places: dict[str, list[int]] = {}
+    for n in reversed(range(len(trajectory.calls))):
+        places.setdefault(json.dumps(trajectory.calls[n].reply), []).append(n)
+    return [found.pop() if (found := places.get(json.dumps(turn.message))) else None for turn in trajectory.turns]
 
 
 def _recorded(trajectory: Trajectory, n: int, place: int | None) -> TurnView:

@@ -261,23 +261,15 @@ def hostile() -> Trajectory:
     )  # fmt: skip
 
 
-def large(n_bytes: int = 5_000_000) -> Trajectory:
-    """Long texts, long lines, many turns, a long patch, many tests."""
-    n_turns = 400
-    text = "".join(
-        f"line {n} of what the program printed, and it printed a lot\n" for n in range(n_bytes // n_turns // 140)
-    )
-    replies = [f"Turn {n}: " + "thinking aloud " * 40 for n in range(n_turns)]
-    observations = ("x" * 1_000_000, *[f"{n}\n{text}" for n in range(1, n_turns)])
-    patch = "".join(
-        f"--- a/file{n}.py\n+++ b/file{n}.py\n@@ -0,0 +1,1000 @@\n" + "".join(f"+line {m}\n" for m in range(1000))
-        for n in range(50)
-    )
+def large() -> Trajectory:
+    """Five megabytes: a line of one, 400 turns, a patch of 30,000 lines, 5,000 tests."""
+    printed = "".join(f"line {n} of what the program printed, and it printed a lot\n" for n in range(50))
+    lines = "".join(f"+line {n}\n" for n in range(1000))
     return make_trajectory(
-        *replies,
-        observations=observations,
+        *[f"Turn {n}: " + "thinking aloud " * 40 for n in range(400)],
+        observations=("x" * 1_000_000, *[f"{n}\n{printed}" for n in range(1, 400)]),
         id="large",
-        patch=patch,
+        patch="".join(f"--- a/file{n}.py\n+++ b/file{n}.py\n@@ -0,0 +1,1000 @@\n{lines}" for n in range(30)),
         outcome=Outcome(reward=0.0, pass_to_pass={f"tests/test_it.py::test_{n}": "passed" for n in range(5000)}),
     )
 

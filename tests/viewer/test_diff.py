@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgym.scoring.patch import render
-from agentgym.viewer.diff import edit, parse
+from agentgym.viewer.diff import Line, cut, edit, parse
 from tests.viewer.episodes import PATCH
 
 
@@ -75,9 +76,19 @@ def test_an_edit_shows_what_stayed() -> None:
     assert [(line.kind, line.text) for line in lines] == [("context", "a"), ("removed", "b"), ("added", "B"), ("context", "c")]  # fmt: skip
 
 
-def test_a_huge_edit_is_only_counted() -> None:
-    (line,) = edit("a\n" * 50_000, "b\n" * 50_000)
-    assert line.text == "100,000 characters became 100,000"
+def test_a_huge_edit_is_not_compared() -> None:
+    began = time.perf_counter()
+    lines = edit("a\n" * 5000, "a\n" * 4999 + "b\n")
+    assert time.perf_counter() - began < 1.0
+    assert [line.kind for line in lines] == ["removed"] * 5000 + ["added"] * 5000
+
+
+def test_long_lines_and_many_lines_are_cut() -> None:
+    lines = [Line("added", "x" * 5000), *[Line("added", "y")] * 10]
+    shown = cut(lines, 5, 10_000)
+    assert shown[0].text.endswith("x [4,000 more characters]")
+    assert len(shown) == 5
+    assert len(cut(lines, 100, 1030)) == 7
 
 
 def _lines(text: str) -> list[str]:

@@ -6,12 +6,16 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from agentgym.call import Call
 from agentgym.index import TrajectoryIndex
+from agentgym.trajectory import Failure, Outcome, StepRecord, Turn
 from agentgym.viewer import episode
+from tests.trajectories import NOON, make_trajectory
 from tests.viewer.conftest import get
 from tests.viewer.episodes import large, many, write
 
@@ -82,6 +86,41 @@ def test_the_first_look_at_it_is_as_quick(five_megabytes: Path) -> None:
     index = TrajectoryIndex(five_megabytes)
     index.refresh()
     assert best_s(lambda: episode.recorded(index.read(index.entries[0])).page(1)) < PAGE_S
+
+
+def test_whatever_is_long_a_page_stays_a_page(tmp_path: Path, client: httpx.Client) -> None:
+    """Names, keys, single lines, many of each: all that an agent or a task can stretch."""
+    long, wide = "l" * 500_000, "w" * 100_000
+    arguments: list[dict[str, Any] | str] = [
+        {wide: wide},
+        {f"{n}": wide[:5000] for n in range(200)},
+        {"path": long, "old": long, "new": f"{long}2"},
+        {"path": "a", "old": "a\n" * 20_000, "new": "b\n" * 20_000},
+        {"command": "ls\n" * 100_000},
+        long,
+    ]
+    steps = [
+        StepRecord(name=long, arguments=given, observation=long, started_at=NOON, duration_s=0) for given in arguments
+    ]
+    calls = [{"id": "c", "type": "function", "function": {"name": wide[:5000], "arguments": wide[:5000]}}] * 100
+    message = {"role": "assistant", "content": long, "reasoning_content": long, "tool_calls": calls}
+    write(
+        tmp_path / "a.jsonl",
+        make_trajectory(
+            task=wide,
+            scaffold=wide,
+            model=wide,
+            messages=[{"role": long, "content": long}, {"role": "system", "content": long}, {"role": "user", "content": long}],
+            turns=[Turn(message=message, started_at=NOON, duration_s=0, steps=steps * 3)],  # type: ignore[arg-type]
+            calls=[Call(reply=message, messages=[{"role": "user", "content": long}], error=long, started_at=NOON)],  # type: ignore[arg-type]
+            patch=f"--- a\n+++ {wide}\n@@ -0,0 +1,3000 @@\n" + f"+{'x' * 5000}\n" * 3000,
+            error=Failure(owner="model", type=wide, message=long),
+            outcome=Outcome(fail_to_pass={f"{n}{wide}": "failed" for n in range(20)}, detail=long),
+        ),
+    )  # fmt: skip
+    for path in ("/", "/a.jsonl", "/a.jsonl/0", "/a.jsonl/0/calls/0", "/a.jsonl/0/patch/0", "/a.jsonl/0/text?at=/turns/0/message/tool_calls"):  # fmt: skip
+        assert get(client, path)
+        assert len(client.get(path).content) < PAGE_BYTES, path
 
 
 def test_a_line_of_a_megabyte_comes_in_pieces(tmp_path: Path, client: httpx.Client, five_megabytes: Path) -> None:
