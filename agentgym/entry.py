@@ -1,8 +1,9 @@
 """Scaffolds and models by name, through the entry points that installed packages declare.
 
-The groups are `agentgym.scaffolds` (a class without arguments, see scaffold.Scaffold) and `agentgym.models` (a class
-with `from_spec`, see `ModelFactory`). This is how the lower floors reach the upper ones: agentgym imports neither
-`scaffolds` nor `policy`, and somebody else's package adds to both groups without asking.
+The groups are `agentgym.scaffolds` (a class without arguments, see scaffold.Scaffold, or one with `from_spec`) and
+`agentgym.models` (a class with `from_spec`): see `ScaffoldFactory` and `ModelFactory`. This is how the lower floors
+reach the upper ones: agentgym imports neither `scaffolds` nor `policy`, and somebody else's package adds to both groups
+without asking.
 """
 
 from __future__ import annotations
@@ -32,14 +33,26 @@ class ModelFactory(Protocol):
         """
 
 
+class ScaffoldFactory(Protocol):
+    """What an entry point of the scaffolds group may name instead of a scaffold."""
+
+    def from_spec(self, rest: str) -> Scaffold:
+        """The scaffold that `rest` (a name without its kind) describes. Raises UsageError."""
+
+
 def names(group: str) -> list[str]:
     """Every name that is registered in the group, sorted."""
     return sorted({entry.name for entry in entry_points(group=group)})
 
 
 def make_scaffold(name: str) -> Scaffold:
-    """The scaffold registered under `name`. Raises UsageError."""
-    return cast("Scaffold", _load(SCAFFOLDS, "scaffold", name)())
+    """The scaffold registered under `name`, or the one that KIND:REST describes. Raises UsageError."""
+    kind, _, rest = name.partition(":")
+    found = _load(SCAFFOLDS, "scaffold", kind)
+    if hasattr(found, "from_spec") != bool(rest):
+        wanted = f"{kind} alone" if rest else f"{kind}:FILE, such as {kind}:my-agent.toml"
+        raise UsageError(f"found scaffold {name!r}, wanted {wanted}")
+    return cast("Scaffold", found.from_spec(rest) if rest else found())
 
 
 def make_model(spec: str, options: Mapping[str, Any] | None = None) -> Model:

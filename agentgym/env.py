@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,7 @@ from agentgym.errors import GraderError, ModelError, SandboxError, SandboxLost, 
 from agentgym.gateway import Budget
 from agentgym.protocols import (
     Backend,
+    ExecResult,
     Image,
     Limits,
     Message,
@@ -43,6 +45,7 @@ from agentgym.task import Healthcheck, Task, expand_variables
 from agentgym.task import Step as TaskStep
 from agentgym.tools import ToolPool
 from agentgym.trajectory import Failure, Outcome, StepRecord, TaskRef, Timing, Trajectory, Turn
+from agentgym.views.turns import MainConversation, turns_of
 
 
 class EpisodeOver(Exception):
@@ -105,6 +108,8 @@ class Episode:
         self.failure: Failure | None = None
         self.patch: str | None = None
         self.turns: list[Turn] = []
+        self.log = ""
+        """What a black-box agent printed."""
         self._loose_steps: list[StepRecord] = []
         self._messages: list[Message] = []
         self._offered: list[dict[str, Any]] = []
@@ -121,10 +126,10 @@ class Episode:
 
     # -------------------------------------------------------------------------------------------------- its life
 
-    def start(self) -> str:
+    def start(self, mounts: Mapping[str, Path] | None = None) -> str:
         """Build the image where needed, start the sandbox, prepare the first step; returns the instruction.
 
-        Raises TaskError, ImageError, SandboxError.
+        `mounts`: as in SandboxSpec, of the agent's. Raises TaskError, ImageError, SandboxError.
         """
         began = time.monotonic()
         environment = self.task.config.environment
@@ -148,6 +153,7 @@ class Episode:
             network="public" if self.config.online and network == "public" else "none",
             env=expand_variables(environment.env, os.environ),
             labels=self._labels,
+            mounts=mounts or {},
             ttl_s=7200.0 + sum(self._limit_s(step) + step.config.verifier.timeout_sec for step in self.task.steps),
         )
         self._sandbox = self.backend.create(spec)
@@ -301,6 +307,16 @@ class Episode:
         self._end_past_limits()
         return self.last_step(observation)
 
+    def execute(
+        self, argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None, stdin: bytes = b""
+    ) -> ExecResult:
+        """Run an agent's own program in the sandbox; its time is the agent's. Raises SandboxError."""
+        began = time.monotonic()
+        try:
+            return self.sandbox.exec(argv, timeout_s=timeout_s, env=env, stdin=stdin)
+        finally:
+            self._timing["agent_s"] += time.monotonic() - began
+
     def refuse(self, action: str, problem: str) -> Step:
         """Take an action that cannot be read: a step like any other, whose observation is `problem`.
 
@@ -447,10 +463,14 @@ class Episode:
 
     def trajectory(self, scaffold: str, model: str, attempt: int = 0, calls: Sequence[Call] = ()) -> Trajectory:
         """The record so far."""
-        if self._loose_steps and not self.turns:
-            turns = [_hand_turn(step) for step in self._loose_steps]
-        else:
-            turns = self.turns
+        main = MainConversation(self.turns, self._messages, self._offered)
+        timing = dict(self._timing)
+        if not self.turns and calls:  # nobody asked through `reply`: an agent of its own did
+            main = turns_of(calls)
+            timing["model_s"] = min(sum(call.duration_s for call in calls), timing["agent_s"])
+            timing["agent_s"] -= timing["model_s"]
+        elif not self.turns:
+            main = MainConversation([_hand_turn(step) for step in self._loose_steps], [], [])
         wall_s = time.monotonic() - self._opened
         return Trajectory(
             id=self.id,
@@ -463,15 +483,16 @@ class Episode:
             backend=self.backend.name,
             seed=self.seed,
             started_at=self._started_at,
-            messages=self._messages,
-            tools=self._offered,
-            turns=turns,
+            messages=main.messages,
+            tools=main.tools,
+            turns=main.turns,
             calls=list(calls),
+            log=self.log,
             patch=self.patch,
             stop_reason=self.stop_reason,
             outcome=self.outcome if self.over else None,
             error=self.failure,
-            timing=Timing(**self._timing, overhead_s=max(0.0, wall_s - sum(self._timing.values()))),
+            timing=Timing(**timing, overhead_s=max(0.0, wall_s - sum(timing.values()))),
             versions=_versions(),
         )
 

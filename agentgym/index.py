@@ -117,6 +117,15 @@ class TrajectoryIndex:
             self.entries, self._end, self._n_lines, self._inode = [], 0, 0, inode
 
 
+def open_index(path: Path) -> TrajectoryIndex:
+    """All of a file that must be there. Raises UsageError."""
+    if not path.is_file():
+        raise UsageError(f"{path}: no such file; wanted a .jsonl of trajectories, as `agentgym run --out` writes")
+    index = TrajectoryIndex(path)
+    index.refresh()
+    return index
+
+
 class _Turn(BaseModel):
     usage: Usage = Usage()
 

@@ -152,7 +152,8 @@ class Sandbox(Protocol):
     def listen(self, port: int = 0) -> socket.socket:
         """A TCP socket that listens on the sandbox's own 127.0.0.1 (0: on a free port) and is accepted from out here.
 
-        The way in for the gateway: nothing of the machine's network is opened by it. The caller closes it.
+        The way in for the gateway: nothing of the machine's network is opened by it. The caller closes it. Once the
+        sandbox has ended, its connections end and no others come: an accept without a time limit waits for ever.
         Raises SandboxError where this process may not enter the sandbox's network.
         """
 

@@ -13,7 +13,7 @@ from agentgym.env import Episode, EpisodeConfig, EpisodeOver
 from agentgym.errors import AgentError, AgentGymError, SandboxError
 from agentgym.gateway import Gateway
 from agentgym.protocols import Backend, Model, StopReason
-from agentgym.scaffold import Scaffold
+from agentgym.scaffold import MountingScaffold, Scaffold
 from agentgym.task import Task
 from agentgym.tools import ToolPool
 from agentgym.trajectory import Failure, Trajectory
@@ -67,7 +67,7 @@ def rollout(
         if job.model is not None:
             labels = {"task": job.task.name, "scaffold": job.scaffold.name, "attempt": str(job.attempt)}
             session = gateway.open(job.model, episode=episode.id, **labels)
-        episode.start()
+        episode.start(job.scaffold.mounts(backend) if isinstance(job.scaffold, MountingScaffold) else None)
         with contextlib.suppress(EpisodeOver):
             job.scaffold.run(episode, session)  # type: ignore[arg-type]  # None only where it is not asked
             while not episode.over:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from agentgym.env import Episode
-from agentgym.protocols import Model
+from agentgym.gateway import Session
+from agentgym.protocols import Backend
 
 
 class Scaffold(Protocol):
@@ -14,5 +17,13 @@ class Scaffold(Protocol):
     name: str
     needs_model: bool
 
-    def run(self, episode: Episode, model: Model) -> None:
-        """Work on the episode until it is over (`episode.over`). Raises ModelError, SandboxError."""
+    def run(self, episode: Episode, model: Session) -> None:
+        """Work on the episode until it is over (`episode.over`). Raises AgentError, ModelError, SandboxError."""
+
+
+@runtime_checkable
+class MountingScaffold(Scaffold, Protocol):
+    """One whose agent is a program of its own, which its sandboxes need."""
+
+    def mounts(self, backend: Backend) -> Mapping[str, Path]:
+        """As in SandboxSpec; what is not on this machine yet is installed. Raises UsageError, SandboxError."""

@@ -143,6 +143,8 @@ class Trajectory(Record):
     calls: list[Call] = Field(default_factory=list)
     """Every request to the model as the gateway saw it, in the order they ended; `call.py` tells how they hang
     together. Conversations beside the main one (sub-agents, compaction, titles) are in here alone."""
+    log: str = ""
+    """What a black-box agent's program printed, the middle left out where it was long."""
     patch: str | None = None
     """Unified diff of what the agent changed; None where it could not be taken."""
     stop_reason: StopReason | None = None

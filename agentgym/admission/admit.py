@@ -14,7 +14,8 @@ from agentgym.backends import build_image
 from agentgym.entry import make_scaffold
 from agentgym.env import Episode
 from agentgym.errors import ImageError, SandboxError, TaskError
-from agentgym.protocols import Backend, Model
+from agentgym.gateway import Session
+from agentgym.protocols import Backend
 from agentgym.rollout import Job, rollout
 from agentgym.scaffold import Scaffold
 from agentgym.task import Task
@@ -116,7 +117,7 @@ class _Gold:
         self._oracle = make_scaffold("oracle")
         self.found = Gold()
 
-    def run(self, episode: Episode, model: Model) -> None:
+    def run(self, episode: Episode, model: Session) -> None:
         self._oracle.run(episode, model)
         if episode.patch:
             files = {}

@@ -28,6 +28,7 @@ from agentgym.errors import ImageError, SandboxError, UsageError
 from agentgym.gateway import Gateway, Journal
 from agentgym.protocols import Backend
 from agentgym.rollout import Job, rollouts
+from agentgym.scaffold import MountingScaffold, Scaffold
 from agentgym.store import TrajectoryStore
 from agentgym.task import Task
 
@@ -70,6 +71,7 @@ class Run:
             note(f"{out}: {len(done)} of {len(jobs)} settled before, {len(due)} to go")
         unbuilt = _build([job.task for job in due], backend)
         due = [job for job in due if job.task.name not in unbuilt]
+        _install([job.scaffold for job in due], backend)
         config = EpisodeConfig(max_turns=self.max_turns, timeout_s=self.timeout_s, online=self.online)
         interrupted = bool(due) and _roll_out(due, backend, store, self.parallel, config)
         keys = {job.key for job in jobs}
@@ -109,6 +111,14 @@ def _build(tasks: Sequence[Task], backend: Backend) -> dict[str, str]:
         if task.name in unbuilt:
             warn(f"{task.name}: its image cannot be built, left out: {unbuilt[task.name].splitlines()[0]}")
     return unbuilt
+
+
+def _install(scaffolds: Sequence[Scaffold], backend: Backend) -> None:
+    """Install the programs of black-box agents before the first episode. Raises UsageError, SandboxError."""
+    for scaffold in {scaffold.name: scaffold for scaffold in scaffolds}.values():
+        if isinstance(scaffold, MountingScaffold):
+            with busy(f"agent {scaffold.name}: installing it where it is not yet"):
+                scaffold.mounts(backend)
 
 
 def _roll_out(

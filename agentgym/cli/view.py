@@ -27,8 +27,8 @@ def view(
         raise UsageError(
             f"{folder}: found {'a file' if folder.exists() else 'nothing'}, wanted a folder with *.jsonl files"
         )
-    if missing := [name for name in ("aiohttp", "jinja2") if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"the viewer needs {' and '.join(missing)}: pip install 'agentgym[web]'")
+    if importlib.util.find_spec("jinja2") is None:
+        raise UsageError("the viewer needs jinja2, which is not installed: pip install 'agentgym[web]'")
     from agentgym.viewer.server import HOST, listen, serve
 
     listening = listen(port)

@@ -48,12 +48,12 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path, capsys: pytest.Capture
     assert streams.err.count("\n") == 1
 
 
-def test_without_its_packages_it_says_what_to_install(
+def test_without_its_templates_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     assert call(["view", str(tmp_path), "--no-open"]) == 2
-    assert capsys.readouterr().err == "error: the viewer needs jinja2: pip install 'agentgym[web]'\n"
+    assert capsys.readouterr().err == "error: the viewer needs jinja2, which is not installed: pip install 'agentgym[web]'\n"
 
 
 def test_the_package_alone_loads_neither_server_nor_templates() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import configparser
 import contextlib
-import fcntl
 import hashlib
 import json
 import logging
@@ -16,13 +15,13 @@ import os
 import posixpath
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentgym.errors import ImageError, SandboxError
 from agentgym.protocols import ExecResult, Image, Limits, SandboxSpec
-from agentgym.sandbox.cache import cache_folder
+from agentgym.sandbox.cache import cache_folder, locked
 from agentgym.sandbox.context import Context
 from agentgym.sandbox.dockerfile import Instruction, assignments, exec_form, expand, parse, words
 from agentgym.sandbox.namespaces import hostbase
@@ -193,7 +192,7 @@ class _Build:
         """Put the layer that `act` makes on top of `state`; from cache when there is one."""
         key = hashlib.sha256(f"{hostbase.FORMAT}\n{state.key}\n{what}".encode()).hexdigest()[:16]
         folder = cache_folder() / "layers" / key
-        with _locked(folder):
+        with locked(folder):
             if not folder.exists():
                 self._make(state, folder, act, step)
         os.utime(folder)  # for whoever prunes by age
@@ -224,17 +223,6 @@ class _Build:
         finally:
             if partial.exists():
                 client.call("forget", path=str(partial), timeout_s=300.0)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One builder a layer, over all processes of the machine."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    locks = folder.parent.parent / "locks"
-    locks.mkdir(exist_ok=True)
-    with (locks / folder.name).open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _online() -> dict[str, str]:

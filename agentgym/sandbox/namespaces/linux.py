@@ -6,6 +6,7 @@ load time: the supervisor calls in here from inside a sandbox's mount namespace,
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import platform
@@ -17,6 +18,12 @@ CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 
 MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x4000, 0x40000
 MNT_DETACH = 2
+
+_OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
+"""The same number on every machine."""
+_AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
+_OPEN_TREE_CLONE, _MOVE_MOUNT_EMPTY_PATHS, _RESOLVE_IN_ROOT = 1, 0x04 | 0x40, 0x10
+_MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID, _MOUNT_ATTR_NODEV = 0x1, 0x2, 0x4
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 1, 4, 22, 24
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 36, 38, 47
@@ -76,6 +83,35 @@ def mount(source: str, target: str, kind: str | None = None, flags: int = 0, opt
     kind_bytes = kind.encode() if kind else None
     done = _libc.mount(source.encode(), target.encode(), kind_bytes, ctypes.c_ulong(flags), options.encode())
     _check(done, f"mount {kind or 'bind'} on {target}")
+
+
+def bind_read_only(source: str, root: str, target: str) -> None:
+    """Mount the folder or file `source`, with what is mounted below it, on `target` below `root`: nothing in there can
+    be written, is a device or raises a user.
+
+    It is made so before it is attached, and links on the way to `target` lead nowhere beyond `root`: they may be an
+    agent's.
+    """
+    what = f"mount {source} on {target}"
+    with contextlib.ExitStack() as opened:
+        top = os.open(root, os.O_PATH | os.O_DIRECTORY)
+        opened.callback(os.close, top)
+        how = struct.pack("=3Q", os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT)
+        point = _syscall(what, _OPENAT2, top, target.encode(), how, len(how))
+        opened.callback(os.close, point)
+        flags = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_RECURSIVE
+        tree = _syscall(what, _OPEN_TREE, _AT_FDCWD, source.encode(), flags)
+        opened.callback(os.close, tree)
+        attributes = struct.pack("=4Q", _MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID | _MOUNT_ATTR_NODEV, 0, 0, 0)
+        _syscall(what, _MOUNT_SETATTR, tree, b"", _AT_EMPTY_PATH | _AT_RECURSIVE, attributes, len(attributes))
+        _syscall(what, _MOVE_MOUNT, tree, b"", point, b"", _MOVE_MOUNT_EMPTY_PATHS)
+
+
+def _syscall(what: str, number: int, *arguments: int | bytes) -> int:
+    words = (ctypes.c_long(word) if isinstance(word, int) else word for word in arguments)
+    result: int = _libc.syscall(ctypes.c_long(number), *words)
+    _check(min(result, 0), what)
+    return result
 
 
 def unmount(target: str) -> None:

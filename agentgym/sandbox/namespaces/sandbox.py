@@ -8,6 +8,7 @@ import os
 import resource
 import secrets
 import shutil
+import socket
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Any
 
 from agentgym.errors import ImageError, SandboxError, SandboxLost
 from agentgym.protocols import ExecResult, FileChange, Image, Limits, SandboxSpec
-from agentgym.sandbox import transfer
+from agentgym.sandbox import mounts, transfer
 from agentgym.sandbox.namespaces import cgroup
 from agentgym.sandbox.namespaces.client import DEFAULT_PATH, supervisor
 from agentgym.sandbox.namespaces.hostbase import Mounts
@@ -69,22 +70,23 @@ class NamespacesSandbox:
             raise ImageError(
                 f"image {self.spec.image.ref} was built by {self.spec.image.backend}, wanted by namespaces"
             )
+        binds = mounts.checked(self.spec.mounts)
         client, groups, limits = supervisor(), find_cgroups(), self.spec.limits
         name = cgroup.group_name(client.owner, self.id)
         keepalive_theirs, keepalive = os.pipe()
         echo, echo_theirs = os.pipe()
         status, status_theirs = os.pipe()
         try:
-            mounts = detail.mounts
+            layers = zip(detail.mounts.targets, detail.mounts.lowers, strict=True)
             answer = client.send(
                 "start", keepalive_theirs, echo_theirs, status_theirs,
                 id=self.id,
-                mounts=[{"target": t, "lowers": low} for t, low in zip(mounts.targets, mounts.lowers, strict=True)],
+                mounts=[{"target": target, "lowers": lowers} for target, lowers in layers],
                 disk=str(self._disk) if self._disk else None,
                 storage_mb=_storage_mb(limits),
                 shm_mb=max(1, min(64, limits.memory_mb // 4)),
                 cloned=self._cloned,
-                binds=[["/etc/resolv.conf", "/etc/resolv.conf"]] if self.spec.network == "public" else [],
+                binds=binds,
                 network=self.spec.network,
                 cgroups=groups.paths(name) if groups.complete else [],
                 job_parent=str(groups.parents["pids"] / name) if groups.complete else None,
@@ -238,6 +240,16 @@ class NamespacesSandbox:
 
     def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20, missing_ok: bool = False) -> bytes:
         return transfer.pack(self._as_root, folder, names, max_bytes, missing_ok)
+
+    def listen(self, port: int = 0) -> socket.socket:
+        self._running()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            supervisor().call("listen", theirs.fileno(), id=self.id, port=port)
+            _, (fd,), _, _ = socket.recv_fds(ours, 1, 1)
+        listener = socket.socket(fileno=fd)
+        listener.set_inheritable(False)
+        return listener
 
     def diff(self) -> list[FileChange]:
         self._running()

@@ -31,6 +31,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agentgym.sandbox.namespaces import linux
+from agentgym.sandbox.namespaces.binds import add_points, bind_all, bind_resolver
 from agentgym.sandbox.namespaces.held import Held
 from agentgym.sandbox.namespaces.overlay import compare, copy_trees, run
 from agentgym.sandbox.namespaces.worker import (
@@ -85,8 +86,6 @@ _BWRAP = [
 def _bwrap_argv(request: dict[str, Any], root: str, status: int, rules: int) -> list[str]:
     argv = ["bwrap", "--bind", root, "/", "--proc", "/proc", *_PROC, *_BWRAP]
     argv += ["--size", str(request["shm_mb"] << 20), "--tmpfs", "/dev/shm"]
-    for source, target in request["binds"]:
-        argv += ["--ro-bind", source, target]
     argv += ["--unshare-net"] if request["network"] == "none" else []
     argv += ["--seccomp", str(rules)] if linux.SECCOMP_FILTER else []
     return [*argv, "--json-status-fd", str(status), "--", *_INIT]
@@ -171,7 +170,8 @@ class Supervisor:
     def start(self, request: dict[str, Any], _answer: int, keepalive: int, echo: int, status: int) -> dict[str, Any]:
         """Mount the layers and start bwrap with `_INIT` inside: `keepalive` is its stdin, `echo` its stdout.
 
-        mounts: [{target, lowers: [upmost first]}]; disk: a folder for the upper layers instead of a tmpfs.
+        mounts: [{target, lowers: [upmost first]}]; disk: a folder for the upper layers instead of a tmpfs;
+        binds: [[source, target]].
         """
         identity, root = request["id"], os.path.join(self.scratch, request["id"])
         merged, writable = os.path.join(root, "merged"), os.path.join(root, "rw")
@@ -181,13 +181,17 @@ class Supervisor:
         try:
             if not request["disk"] and not request["cloned"]:
                 self._mount_writable(writable, request["storage_mb"])
-            for index, layer in enumerate(request["mounts"]):
-                at = os.path.join(request["disk"] or writable, str(index))
+            places = [os.path.join(request["disk"] or writable, str(i)) for i in range(len(request["mounts"]))]
+            add_points(request["mounts"], request["binds"], [place + "/points" for place in places])
+            for at, layer in zip(places, request["mounts"], strict=True):
                 upper, work = at + "/u", at + "/w"
                 for folder in (upper, work):
                     os.makedirs(folder, exist_ok=True)
                 options = f"lowerdir={':'.join(layer['lowers'])},upperdir={upper},workdir={work},userxattr"
                 linux.mount("overlay", merged + layer["target"].rstrip("/"), "overlay", 0, options)
+            bind_all(request["binds"], merged)
+            if request["network"] == "public":
+                bind_resolver(merged)
             os.write(rules, linux.SECCOMP_FILTER)
             os.lseek(rules, 0, os.SEEK_SET)
             bwrap = os.posix_spawn(
@@ -293,6 +297,24 @@ class Supervisor:
 
         self._in_worker(answer, work)
         return None
+
+    # -------------------------------------------------------------------------------------------------- network
+
+    def listen(self, request: dict[str, Any], answer: int, channel: int) -> None:
+        """Send a socket that listens on the sandbox's 127.0.0.1 through the socket `channel`."""
+        held = self.held[request["id"]]
+
+        def work() -> dict[str, Any]:
+            if held.namespaces & linux.CLONE_NEWNET:
+                try:
+                    linux.setns(held.init, linux.CLONE_NEWNET)
+                except ProcessLookupError:
+                    return {"lost": "its first process died"}
+            with socket.create_server(("127.0.0.1", request["port"])) as server, socket.socket(fileno=channel) as out:
+                socket.send_fds(out, [b"."], [server.fileno()])
+            return {}
+
+        self._in_worker(answer, work)
 
     # ---------------------------------------------------------------------------------------------------- files
 
