@@ -248,8 +248,9 @@ class Session:
             for piece in pieces:  # of classes of the model's own, where it does not import ours
                 yield _our_reply(piece) if hasattr(piece, "message") else Delta(piece.kind, piece.text)
         finally:
-            if isinstance(pieces, Generator):
-                pieces.close()
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
 
     # ---------------------------------------------------------------------------------------------------- recording
 

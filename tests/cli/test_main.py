@@ -17,6 +17,7 @@ COMMANDS = {
     "": "--help --version",
     "chat": "--help --json --model --option --prompt --system",
     "doctor": "--help --json",
+    "gateway": "--help --json --model --option --out --port",
     "play": "TASK --help --online --out --sandbox",
     "run": "TASK --attempts --help --json --max-turns --model --online --option --out --parallel --sandbox --scaffold --seed "
     "--timeout-s",
