@@ -35,6 +35,7 @@ COMMANDS = {
     "traj list": "FILE --help --json",
     "traj recover": "FILE --help --out",
     "traj show": "FILE [ID] --full --help --json",
+    "view": "DIR --help --open --port",
 }
 """Frozen: people's scripts depend on it."""
 
