@@ -26,6 +26,7 @@ from agentgym.errors import GraderError, ModelError, SandboxError, SandboxLost, 
 from agentgym.gateway import Budget
 from agentgym.protocols import (
     Backend,
+    ExecResult,
     Image,
     Limits,
     Message,
@@ -44,6 +45,7 @@ from agentgym.task import Healthcheck, Task, expand_variables
 from agentgym.task import Step as TaskStep
 from agentgym.tools import ToolPool
 from agentgym.trajectory import Failure, Outcome, StepRecord, TaskRef, Timing, Trajectory, Turn
+from agentgym.views.turns import MainConversation, turns_of
 
 
 class EpisodeOver(Exception):
@@ -269,9 +271,10 @@ class Episode:
             raise EpisodeOver
         return reply
 
-    def step(self, action: ToolCall | str) -> Step:
+    def step(self, action: ToolCall | str, tools: ToolPool | None = None) -> Step:
         """Run one tool call, or take a final answer (text), which hands the work in.
 
+        `tools` answer the call instead of the pool: its own and those that the scaffold offers beside them, say.
         Raises EpisodeOver when the episode has ended before, and TaskError where the task's next step is broken.
         """
         self._check_limits()
@@ -281,14 +284,14 @@ class Episode:
             if isinstance(action, str):
                 observation, is_error, submitted = "The work is handed in.", False, True
             else:
-                result = self._call(call)
+                result = self._call(call, tools or self.pool)
                 observation, is_error, submitted = result.content, result.is_error, result.submitted
         except SandboxError as error:
             self._end(StopReason.SANDBOX_LOST, error)
             return self.last_step(str(error))
         spent = time.monotonic() - began
         self._timing["agent_s"] += spent
-        self._record(
+        self.record(
             StepRecord(
                 name=call.name if isinstance(action, ToolCall) else "",
                 arguments=_recorded(call.arguments) if isinstance(action, ToolCall) else {"answer": action},
@@ -304,6 +307,16 @@ class Episode:
         self._end_past_limits()
         return self.last_step(observation)
 
+    def execute(
+        self, argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str] | None = None, stdin: bytes = b""
+    ) -> ExecResult:
+        """Run an agent's own program in the sandbox; its time is the agent's. Raises SandboxError."""
+        began = time.monotonic()
+        try:
+            return self.sandbox.exec(argv, timeout_s=timeout_s, env=env, stdin=stdin)
+        finally:
+            self._timing["agent_s"] += time.monotonic() - began
+
     def refuse(self, action: str, problem: str) -> Step:
         """Take an action that cannot be read: a step like any other, whose observation is `problem`.
 
@@ -318,11 +331,12 @@ class Episode:
             started_at=datetime.now(UTC),
             duration_s=0.0,
         )
-        self._record(record)
+        self.record(record)
         self._end_past_limits()
         return self.last_step(problem)
 
-    def _record(self, step: StepRecord) -> None:
+    def record(self, step: StepRecord) -> None:
+        """Put on record what the scaffold did that is no tool call: it rewrote the conversation, say."""
         (self.turns[-1].steps if self.turns else self._loose_steps).append(step)
 
     def stop(self, reason: StopReason, error: Exception | None = None) -> Step:
@@ -449,10 +463,14 @@ class Episode:
 
     def trajectory(self, scaffold: str, model: str, attempt: int = 0, calls: Sequence[Call] = ()) -> Trajectory:
         """The record so far."""
-        if self._loose_steps and not self.turns:
-            turns = [_hand_turn(step) for step in self._loose_steps]
-        else:
-            turns = self.turns
+        main = MainConversation(self.turns, self._messages, self._offered)
+        timing = dict(self._timing)
+        if not self.turns and calls:  # nobody asked through `reply`: an agent of its own did
+            main = turns_of(calls)
+            timing["model_s"] = min(sum(call.duration_s for call in calls), timing["agent_s"])
+            timing["agent_s"] -= timing["model_s"]
+        elif not self.turns:
+            main = MainConversation([_hand_turn(step) for step in self._loose_steps], [], [])
         wall_s = time.monotonic() - self._opened
         return Trajectory(
             id=self.id,
@@ -465,16 +483,16 @@ class Episode:
             backend=self.backend.name,
             seed=self.seed,
             started_at=self._started_at,
-            messages=self._messages,
-            tools=self._offered,
-            turns=turns,
+            messages=main.messages,
+            tools=main.tools,
+            turns=main.turns,
             calls=list(calls),
             log=self.log,
             patch=self.patch,
             stop_reason=self.stop_reason,
             outcome=self.outcome if self.over else None,
             error=self.failure,
-            timing=Timing(**self._timing, overhead_s=max(0.0, wall_s - sum(self._timing.values()))),
+            timing=Timing(**timing, overhead_s=max(0.0, wall_s - sum(timing.values()))),
             versions=_versions(),
         )
 
@@ -482,14 +500,14 @@ class Episode:
     def _labels(self) -> dict[str, str]:
         return {"agentgym.episode": self.id, "agentgym.task": self.task.name}
 
-    def _call(self, call: ToolCall) -> ToolResult:
+    def _call(self, call: ToolCall, tools: ToolPool) -> ToolResult:
         if self._context is None:
             self._context = ToolContext(
                 sandbox=self.sandbox, workdir=self.workdir, test_command=self.task.gym.test_command
             )
         left_s = self._deadline - time.monotonic()
         self._context.timeout_s = min(self.config.tool_timeout_s, max(left_s, 1.0))
-        return self.pool.call(call, self._context)
+        return tools.call(call, self._context)
 
     def _close_tools(self) -> None:
         if self._context is not None:

@@ -152,7 +152,8 @@ class Sandbox(Protocol):
     def listen(self, port: int = 0) -> socket.socket:
         """A TCP socket that listens on the sandbox's own 127.0.0.1 (0: on a free port) and is accepted from out here.
 
-        The way in for the gateway: nothing of the machine's network is opened by it. The caller closes it.
+        The way in for the gateway: nothing of the machine's network is opened by it. The caller closes it. Once the
+        sandbox has ended, its connections end and no others come: an accept without a time limit waits for ever.
         Raises SandboxError where this process may not enter the sandbox's network.
         """
 
@@ -362,6 +363,15 @@ class StreamingModel(Model, Protocol):
 
         Closing the iterator ends the reply early.
         """
+
+
+@runtime_checkable
+class WindowedModel(Model, Protocol):
+    """A Model that may tell how much it can read."""
+
+    @property
+    def window_tokens(self) -> int | None:
+        """Prompt and reply together; None: not known."""
 
 
 class Prompt(Protocol):

@@ -41,7 +41,8 @@ class StepRecord(Record):
     """One action and what came back."""
 
     name: str
-    """The tool; empty for a final answer, whose text is then arguments["answer"]."""
+    """The tool, or what a scaffold did to its own conversation (`compact`); empty for a final answer, whose text is
+    then arguments["answer"]."""
     arguments: dict[str, Any] | str = Field(default_factory=dict)
     """As asked for; text where the model wrote no JSON object."""
     id: str = ""

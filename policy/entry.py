@@ -1,8 +1,9 @@
 """`policy:smollm2` or `policy:FOLDER` as a model for agents: loads a checkpoint and answers messages.
 
-It matches agentgym's StreamingModel and imports nothing of it: replies have the fields of its Reply, errors the
-attribute by which it knows them. Any number of threads may ask at once; they share one engine, which batches them and
-computes what their prompts share only once. A conversation that goes on is extended by ids and never rendered again.
+It matches agentgym's TokenModel and StreamingModel and imports nothing of it: replies have the fields of its Reply,
+errors the attribute by which it knows them. Any number of threads may ask at once; they share one engine, which batches
+them and computes what their prompts share only once. Nothing is remembered between replies: who wants a conversation
+to go on from the ids that were sampled keeps the prompt and calls `extend`.
 """
 
 from __future__ import annotations
@@ -12,71 +13,21 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from policy.chat import Held, Message, Rendered, RenderError, Tool, choose_renderer
-from policy.chat.memory import Memory
+from policy.answer import Answer
+from policy.chat import Message, Rendered, RenderError, Tool, choose_renderer
+from policy.chat.stops import Stops
 from policy.checkpoint import load
 from policy.checkpoint.load import LoadedPolicy
-from policy.engine import EngineConfig, EngineError, FinishReason, SamplingParams, ThreadedEngine, Token
-from policy.tokenizer import TextStream, Tokenizer
-
-
-class PolicyOptions(BaseModel):
-    """How the policy is loaded and sampled."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    temperature: float = Field(default=1.0, ge=0)
-    """0 takes the likeliest token."""
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    """Sample from the smallest set of likeliest tokens that has this probability."""
-    top_k: int = Field(default=0, ge=0)
-    """Sample from this many likeliest tokens; 0: from all."""
-    max_tokens: int = Field(default=1024, gt=0)
-    """Tokens of one reply at most."""
-    seed: int | None = None
-    """The same seed and conversations give the same replies, however many run at once; None: a fresh one each time."""
-    dtype: Literal["float32", "bfloat16", "float16"] | None = None
-    """Of the weights in memory; None: the checkpoint's own (GGUF: float32)."""
-    device: str = "cpu"
-    """As torch names it: cpu, cuda, cuda:1."""
-    window_tokens: int | None = Field(default=None, gt=0)
-    """Longest prompt plus reply; None: the checkpoint's own."""
-    cache_tokens: int = Field(default=16384, gt=0)
-    """Tokens that all conversations together may keep in the cache."""
-    parallel: int = Field(default=32, gt=0)
-    """Replies computed at once; more wait."""
-
-
-class PolicyError(Exception):
-    """No reply. `context_overflow`: the prompt does not fit the window, and a shorter one may."""
-
-    def __init__(self, text: str, *, context_overflow: bool = False) -> None:
-        super().__init__(text)
-        self.context_overflow = context_overflow
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    prompt_tokens: int
-    completion_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The fields of agentgym's Reply."""
-
-    message: dict[str, Any]
-    finish_reason: Literal["stop", "length", "tool_calls", "repetition"]
-    usage: Usage
+from policy.engine import EngineConfig, EngineError, SamplingParams, ThreadedEngine
+from policy.options import PolicyOptions
+from policy.reply import PolicyError, Reply, Sampling
+from policy.tokenizer import Tokenizer
 
 
 class PolicyModel:
@@ -87,7 +38,6 @@ class PolicyModel:
         self.name = name
         self.options = options
         self.renderer = choose_renderer(tokenizer)
-        self._memory = Memory(self.renderer)
         self.engine = ThreadedEngine(
             loaded.model,
             EngineConfig(
@@ -104,7 +54,7 @@ class PolicyModel:
 
         Raises ValueError, of one line, for what cannot be loaded and for options that are wrong.
         """
-        chosen = _read_options(options)
+        chosen = PolicyOptions.read(options)
         try:
             device = torch.device(chosen.device)
             torch.empty(0, device=device)
@@ -114,62 +64,72 @@ class PolicyModel:
         loaded = load(rest, dtype=dtype, device=device)
         return cls(loaded, Tokenizer.load(loaded.source), chosen, name=Path(rest).name)
 
-    def reply(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Reply:
-        """Answer. Raises PolicyError."""
-        prompt = self._prompt(messages, tools)
-        with _engine_failures():
-            completion = self.engine.complete(prompt.ids, self._params(prompt))
-        ids = [token.id for token in completion.tokens]
-        return self._take(messages, tools, prompt, ids, completion.finish_reason)
+    @property
+    def window_tokens(self) -> int:
+        """Prompt and reply together."""
+        return self.engine.engine.window_tokens
 
-    def stream(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Iterator[str | Reply]:
-        """The text as it is sampled, thinking and markup included, then the Reply. Closing it cancels the rest."""
-        prompt = self._prompt(messages, tools)
-        text = TextStream(self.renderer.tokenizer)
-        ids: list[int] = []
-        ended = FinishReason.CANCELLED
+    def render(self, messages: Sequence[Message], tools: Sequence[Tool] = ()) -> Rendered:
+        """A conversation from its beginning, up to where the next reply begins. Raises PolicyError."""
+        with _failures():
+            return self.renderer.render(messages, tools)
 
-        def tokens() -> Iterator[Token]:
-            nonlocal ended
-            ended = yield from self.engine.stream(prompt.ids, self._params(prompt))
+    def extend(self, prompt: Rendered, sampled: Sequence[int], messages: Sequence[Message], first: int) -> Rendered:
+        """`prompt`, the reply sampled after it, id for id, then `messages` (number `first` and on), up to the next.
 
-        with _engine_failures():
-            for token in tokens():
-                ids.append(token.id)
-                if token.id not in self.renderer.stop_ids and (piece := text.push(token.id)):
-                    yield piece
-        if piece := text.end():
-            yield piece
-        yield self._take(messages, tools, prompt, ids, ended)
+        Raises PolicyError.
+        """
+        with _failures():
+            return self.renderer.extend(prompt.answered(sampled, first - 1), messages, first)
+
+    def sample(self, prompt: Rendered, tools: Sequence[Tool] = (), sampling: Sampling | None = None) -> Answer:
+        """Pieces of the reply as they come, then the Reply with its tokens. Closing it ends the reply early.
+
+        Raises PolicyError: the prompt leaves no room for a reply, or the request asks for what there is not.
+        """
+        if len(prompt.ids) >= self.window_tokens:
+            raise PolicyError(
+                f"the prompt has {len(prompt.ids)} tokens, which leaves no room for a reply in {self.name}'s window of "
+                f"{self.window_tokens}",
+                context_overflow=True,
+            )
+        stops = Stops(self.renderer.tokenizer, sampling.stop if sampling else ())
+        params = self._params(prompt, sampling, stops)
+        with _failures():
+            stream = self.engine.stream(prompt.ids, params)
+        return Answer(stream, len(prompt.ids), self.renderer, tools, stops)
+
+    def stream(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), sampling: Sampling | None = None
+    ) -> Answer:
+        """`sample` from messages, rendered anew."""
+        return self.sample(self.render(messages, tools), tools, sampling)
+
+    def reply(self, messages: Sequence[Message], tools: Sequence[Tool] = (), sampling: Sampling | None = None) -> Reply:
+        """What `stream` ends with."""
+        with contextlib.closing(self.stream(messages, tools, sampling)) as answer:
+            *_, reply = answer
+        assert isinstance(reply, Reply)
+        return reply
 
     def close(self) -> None:
         """End the engine; whoever waits for a reply gets a PolicyError. Closing twice is fine."""
         self.engine.close()
         atexit.unregister(self.close)
 
-    def _prompt(self, messages: Sequence[Message], tools: Sequence[Tool]) -> Rendered:
-        try:
-            prompt = self._memory.prompt(messages, tools)
-        except RenderError as error:
-            raise PolicyError(str(error)) from error
-        window = self.engine.engine.window_tokens
-        if len(prompt.ids) >= window:
-            raise PolicyError(
-                f"the prompt has {len(prompt.ids)} tokens, which leaves no room for a reply in {self.name}'s window of "
-                f"{window}",
-                context_overflow=True,
-            )
-        return prompt
-
-    def _params(self, prompt: Rendered) -> SamplingParams:
+    def _params(self, prompt: Rendered, sampling: Sampling | None, stops: Stops) -> SamplingParams:
         options = self.options
+        asked = options.max_tokens if sampling is None or sampling.max_tokens is None else sampling.max_tokens
+        if asked < 1:
+            raise PolicyError(f"found max_tokens {asked} in a request, wanted 1 or more")
         return SamplingParams(
-            max_tokens=options.max_tokens,
+            max_tokens=min(options.max_tokens, asked),
             temperature=options.temperature,
             top_p=options.top_p,
             top_k=options.top_k,
             seed=None if options.seed is None else self._seed(options.seed, prompt),
             stop_ids=self.renderer.stop_ids,
+            stop_when=stops.reached if stops.texts else None,
         )
 
     def _seed(self, seed: int, prompt: Rendered) -> int:
@@ -180,42 +140,10 @@ class PolicyModel:
             self._asked[asked.digest()] += 1
         return int.from_bytes(blake2b(asked.digest() + nth.to_bytes(8, "big"), digest_size=7).digest(), "big")
 
-    def _take(
-        self,
-        messages: Sequence[Message],
-        tools: Sequence[Tool],
-        prompt: Rendered,
-        ids: Sequence[int],
-        ended: FinishReason,
-    ) -> Reply:
-        parsed = self.renderer.parse(ids, tools)
-        message = parsed.message()
-        self._memory.add(Held.after(messages, tools, prompt, ids, message))
-        usage = Usage(len(prompt.ids), len(ids))
-        if ended is FinishReason.STOP:
-            return Reply(message, "tool_calls" if parsed.calls else "stop", usage)
-        return Reply(message, "repetition" if ended is FinishReason.REPETITION else "length", usage)
-
 
 @contextlib.contextmanager
-def _engine_failures() -> Iterator[None]:
+def _failures() -> Iterator[None]:
     try:
         yield
-    except EngineError as error:
+    except (RenderError, EngineError) as error:
         raise PolicyError(str(error)) from error
-
-
-def _read_options(options: Mapping[str, Any]) -> PolicyOptions:
-    known = sorted(PolicyOptions.model_fields)
-    for key in options:
-        if key not in known:
-            close = get_close_matches(str(key), known, n=1)
-            hint = f'nearest known option: "{close[0]}"' if close else f"known: {', '.join(known)}"
-            raise ValueError(f'no option "{key}" ({hint})')
-    try:
-        return PolicyOptions(**options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(
-            f"option {'.'.join(map(str, first['loc']))}: {first['msg']}, found {first['input']!r}"
-        ) from error

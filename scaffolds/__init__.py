@@ -3,5 +3,7 @@
 from scaffolds.bash import BashScaffold
 from scaffolds.nop import NopScaffold
 from scaffolds.oracle import OracleScaffold
+from scaffolds.plan import PlanScaffold
+from scaffolds.tools import ToolsScaffold
 
-__all__ = ["BashScaffold", "NopScaffold", "OracleScaffold"]
+__all__ = ["BashScaffold", "NopScaffold", "OracleScaffold", "PlanScaffold", "ToolsScaffold"]

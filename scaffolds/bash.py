@@ -7,16 +7,13 @@ answers text can be run. It knows neither limits nor records; both are the episo
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
 from agentgym.protocols import Message, Model, Reply, StopReason, ToolCall
+from scaffolds.prompts import render
 
 if TYPE_CHECKING:
     from agentgym.env import Episode
-
-PROMPTS = Path(__file__).parent / "prompts"
 
 # as in CommonMark, the closing fence is as long as the opening one or longer: four backticks can quote three
 BLOCK = re.compile(r"^(`{3,})(?:bash|sh)[ \t]*\n(.*?)^\1`*[ \t]*$", re.DOTALL | re.MULTILINE)
@@ -77,8 +74,3 @@ def read_action(reply: Reply) -> ToolCall:
     if not command:
         raise FormatError("The bash block in your reply was empty.")
     return ToolCall("submit") if command == "submit" else ToolCall("bash", {"command": command})
-
-
-def render(prompt: str, **values: str) -> str:
-    """A file of prompts/ with its ${names} replaced; `$$` in it stands for a dollar sign."""
-    return Template((PROMPTS / prompt).read_text(encoding="utf-8")).substitute(values)

@@ -74,7 +74,7 @@ def test_the_wheel_works(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(site)
     found = json.loads(outside(tmp_path, WHERE, *PACKAGES, path=site))
     assert found == {package: str(site / package / "__init__.py") for package in PACKAGES}
-    code = "from scaffolds.bash import render; import agentgym.cli.main; print(render('bash_system.md')[:9])"
+    code = "from scaffolds.prompts import render; import agentgym.cli.main; print(render('bash_system.md')[:9])"
     assert outside(tmp_path, code, path=site).strip()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import os
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
@@ -31,9 +33,20 @@ for n in range(int(sys.argv[3]), int(sys.argv[3]) + 10000):
 """
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> TrajectoryStore:
-    return TrajectoryStore(tmp_path / "runs" / "a.jsonl")
+@pytest.fixture(params=["a.jsonl", "a.jsonl.gz"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> TrajectoryStore:
+    return TrajectoryStore(tmp_path / "runs" / request.param)
+
+
+def is_gzipped(store: TrajectoryStore) -> bool:
+    return store.path.suffix == ".gz"
+
+
+def put(store: TrajectoryStore, line: str) -> None:
+    """A whole line of anything, as another program might have left it."""
+    with store.path.open("ab") as file:
+        data = line.encode()
+        file.write(zlib.compress(data, wbits=31) if is_gzipped(store) else data)
 
 
 def attempts(store: TrajectoryStore) -> list[int]:
@@ -52,13 +65,21 @@ def test_what_was_appended_is_read_in_order(store: TrajectoryStore) -> None:
     for trajectory in trajectories:
         store.append(trajectory)
     assert list(store) == trajectories
-    assert len(store.path.read_bytes().splitlines()) == 3
+    content = store.path.read_bytes()
+    lines = gzip.decompress(content) if is_gzipped(store) else content
+    assert len(lines.splitlines()) == 3, "zcat reads it too"
+
+
+def test_gzip_is_worth_it(tmp_path: Path) -> None:
+    plain, gzipped = TrajectoryStore(tmp_path / "a.jsonl"), TrajectoryStore(tmp_path / "a.jsonl.gz")
+    for store in (plain, gzipped):
+        store.append(make_trajectory(*(f"grep -n x{n} src/*.py" for n in range(100))))
+    assert gzipped.path.stat().st_size < plain.path.stat().st_size / 5
 
 
 def test_reading_is_lazy(store: TrajectoryStore) -> None:
     store.append(make_trajectory())
-    with store.path.open("a") as file:
-        file.write('{"format_version": 99}\n')
+    put(store, '{"format_version": 99}\n')
     trajectories = iter(store)
     assert next(trajectories).attempt == 0
     with pytest.raises(UsageError):
@@ -84,7 +105,8 @@ def test_text_that_is_no_unicode_and_numbers_that_are_no_json_survive(store: Tra
     assert [turn.message["content"] for turn in again.turns] == ["half \ud83d pair", "line\u2028separator", "nul \0"]
     assert again.messages[1]["content"] == "ünï\r\ncode"
     assert again.turns[0].steps[0].arguments == {"command": "half \ud83d pair", "limit": None}
-    json.loads(store.path.read_bytes(), parse_constant=pytest.fail)
+    content = store.path.read_bytes()
+    json.loads(gzip.decompress(content) if is_gzipped(store) else content, parse_constant=pytest.fail)
 
 
 def test_a_line_torn_anywhere_is_skipped_and_appending_goes_on(
@@ -100,10 +122,30 @@ def test_a_line_torn_anywhere_is_skipped_and_appending_goes_on(
         store.append(make_trajectory(attempt=1))
         store.append(make_trajectory(attempt=2))
         assert attempts(store) == [0, 1, 2]
-        assert store.path.read_bytes().startswith(whole + whole[:length] + b"\n"), "the torn line is kept"
+        assert store.path.read_bytes().startswith(whole + whole[:length]), "the torn line is kept"
 
 
-def test_a_last_line_that_lacks_only_its_end_counts(store: TrajectoryStore, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_compressed_line_torn_at_any_byte_is_skipped(tmp_path: Path) -> None:
+    store = TrajectoryStore(tmp_path / "a.jsonl.gz")
+    store.append(make_trajectory(attempt=0))
+    whole = store.path.read_bytes()
+    for length in range(1, len(whole)):
+        store.path.write_bytes(whole[:length] + whole + whole[:length] + whole[:length] + whole)
+        assert attempts(store) == [0, 0], length
+
+
+def test_a_file_that_gzip_made_is_refused(tmp_path: Path) -> None:
+    """Its lines cannot be read one at a time."""
+    plain, store = TrajectoryStore(tmp_path / "a.jsonl"), TrajectoryStore(tmp_path / "a.jsonl.gz")
+    plain.append(make_trajectory(attempt=0))
+    plain.append(make_trajectory(attempt=1))
+    store.path.write_bytes(gzip.compress(plain.path.read_bytes()))
+    with pytest.raises(UsageError, match="several lines in one gzip member, wanted one in each; gunzip it"):
+        list(store)
+
+
+def test_a_last_line_that_lacks_only_its_end_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = TrajectoryStore(tmp_path / "a.jsonl")
     store.append(make_trajectory(attempt=0))
     store.path.write_bytes(store.path.read_bytes().removesuffix(b"\n"))
     assert attempts(store) == [0]
@@ -173,7 +215,7 @@ def test_a_full_disk_leaves_the_store_as_it_was(store: TrajectoryStore) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 4096, hard))
     try:
         with pytest.raises(OSError, match="large"):
-            store.append(make_trajectory("x" * 100_000, attempt=1))
+            store.append(make_trajectory(random.Random(0).randbytes(50_000).hex(), attempt=1))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, ignored)
@@ -203,8 +245,7 @@ def test_done_is_what_needs_no_rollout_any_more(store: TrajectoryStore) -> None:
 )
 def test_other_formats_are_refused_by_file_and_line(store: TrajectoryStore, line: str, said: str) -> None:
     store.append(make_trajectory())
-    with store.path.open("a") as file:
-        file.write(line + "\n")
+    put(store, line + "\n")
     with pytest.raises(UsageError) as caught:
         list(store)
     assert str(caught.value).startswith(f"{store.path}:2: ")

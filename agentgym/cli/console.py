@@ -43,6 +43,19 @@ def _console(*, to_stderr: bool) -> Console:
     return _Console(stderr=to_stderr, width=width, markup=False, highlight=False, emoji=False)
 
 
+# what moves the cursor, retitles the window or turns the direction of writing; half characters, which no stream takes
+_UNSAFE = {
+    code: None
+    for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    if chr(code) not in "\n\t"
+} | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+
+
+def plain(text: str) -> str:
+    """What a model or a program in a sandbox wrote, as text alone."""
+    return text.translate(_UNSAFE)
+
+
 def note(text: str, style: str = "") -> None:
     """A line on stderr."""
     stderr().print(Text(text, style=style))

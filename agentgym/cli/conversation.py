@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any, cast
 
+from rich.text import Text
+
 from agentgym import entry
-from agentgym.cli.console import busy, note
+from agentgym.cli.console import busy, note, stderr
 from agentgym.errors import ModelError, UsageError, model_failures
 from agentgym.nearest import nearest
-from agentgym.protocols import Message, Reply, StreamingModel
+from agentgym.protocols import Delta, Message, Reply, StreamingModel
 
 # what a model writes must not move the cursor or retitle the window
 _CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
@@ -32,6 +34,7 @@ class Conversation:
         self._opening: list[Message] = [] if system is None else [{"role": "system", "content": system}]
         self._messages = list(self._opening)
         self._interactive = sys.stdin.isatty()
+        self._stderr = stderr()
 
     def run(self, prompt: str | None) -> None:
         """One reply to `prompt`, or one to each line until the end of input. Raises ModelError for the one."""
@@ -81,25 +84,38 @@ class Conversation:
 
     def _ask(self, text: str) -> None:
         self._messages.append({"role": "user", "content": text})
-        said = ""
+        said = {"reasoning": "", "content": ""}
         with model_failures(), closing(cast(Any, self._model.stream(self._messages))) as pieces:
             try:
-                reply = None
-                for piece in cast(Iterator[str | Reply], pieces):
-                    if not isinstance(piece, str):
+                reply: Reply | None = None
+                for piece in pieces:
+                    if hasattr(piece, "message"):  # told by its fields: a model need not know our classes
                         reply = piece
                         break
-                    said += piece
                     if not self._as_json:
-                        print(piece.translate(_CONTROLS), end="", flush=True)
+                        self._show(piece, after_reasoning=bool(said["reasoning"]) and not said["content"])
+                    said[piece.kind] += piece.text
             except KeyboardInterrupt:
                 # what was said stays said
-                self._messages.append({"role": "assistant", "content": said})
+                message: Message = {"role": "assistant", "content": said["content"]}
+                if said["reasoning"]:
+                    message["reasoning_content"] = said["reasoning"]
+                self._messages.append(message)
                 raise
         if reply is None:
             raise ModelError(f"{self._model.name} ended its stream without a reply")
         self._messages.append(reply.message)
         self._finish(reply)
+
+    def _show(self, piece: Delta, *, after_reasoning: bool) -> None:
+        """Content is the result; reasoning goes where progress goes, dim."""
+        text = piece.text.translate(_CONTROLS)
+        if piece.kind == "reasoning":
+            self._stderr.print(Text(text, style="dim"), end="", soft_wrap=True)
+            return
+        if after_reasoning:
+            self._stderr.print("\n")
+        print(text, end="", flush=True)
 
     def _finish(self, reply: Reply) -> None:
         usage = {"prompt_tokens": reply.usage.prompt_tokens, "completion_tokens": reply.usage.completion_tokens}
@@ -108,5 +124,8 @@ class Conversation:
             print(json.dumps(line), flush=True)
             return
         print(flush=True)
+        for call in reply.message.get("tool_calls", ()):
+            function = call["function"]
+            note(f"calls {function['name']} {function['arguments']}".translate(_CONTROLS), "dim")
         if reply.finish_reason == "length":
             note(f"cut off after {reply.usage.completion_tokens} tokens", "dim")

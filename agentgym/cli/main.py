@@ -17,7 +17,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from agentgym.cli import chat, doctor, play, run, sandbox, tasks
+from agentgym.cli import chat, doctor, gateway, play, run, sandbox, tasks, traj
 from agentgym.cli.console import fail
 from agentgym.errors import AgentGymError, UsageError
 
@@ -38,7 +38,9 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("play")(play.play)
 app.command("chat")(chat.chat)
+app.command("gateway")(gateway.gateway)
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(traj.app, name="traj")
 app.add_typer(sandbox.app, name="sandbox")
 app.command("doctor")(doctor.doctor)
 

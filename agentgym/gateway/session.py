@@ -35,6 +35,7 @@ from agentgym.protocols import (
     TokenModel,
     Tokens,
     Usage,
+    WindowedModel,
 )
 
 PROMPTS_HELD = 8
@@ -117,6 +118,11 @@ class Session:
         """Those that have ended, in that order."""
         with self._lock:
             return list(self._tree.calls)
+
+    @property
+    def window_tokens(self) -> int | None:
+        """The model's, where it tells."""
+        return self.model.window_tokens if isinstance(self.model, WindowedModel) else None
 
     @property
     def is_sealed(self) -> bool:

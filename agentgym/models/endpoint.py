@@ -67,6 +67,8 @@ class EndpointConfig(BaseModel):
     top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, gt=0)
     """Tokens sampled at most for one reply."""
+    window_tokens: int | None = Field(default=None, gt=0)
+    """What the model can read and write in one request, told to scaffolds that keep below it; None: not known."""
     extra: dict[str, Any] = Field(default_factory=dict)
     """Further keys of the request's body, as the server names them; they win over ours."""
     timeout_s: float = Field(default=600.0, gt=0)
@@ -110,6 +112,7 @@ class EndpointModel:
     def __init__(self, config: EndpointConfig) -> None:
         self.config = config
         self.name = config.model
+        self.window_tokens = config.window_tokens
         self._url = f"{config.base_url}/chat/completions"
         self._key = _read_key(config)
         authorization = {"authorization": f"Bearer {self._key}"} if self._key else {}

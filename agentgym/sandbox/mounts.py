@@ -13,11 +13,11 @@ _KERNELS = ("/proc", "/sys", "/dev")
 def checked(mounts: Mapping[str, Path]) -> list[tuple[str, str]]:
     """(folder of the host, path inside), parents first. Raises UsageError."""
     for target, source in mounts.items():
-        names = target.split("/")
-        if names[0] or any(name in ("", ".", "..") for name in names[1:]):
+        first, *names = target.split("/")
+        if first or not names or any(name in ("", ".", "..") for name in names):
             raise UsageError(f"mount {target!r}: wanted an absolute path below /, without . and ..")
         if any(f"{target}/".startswith(f"{folder}/") for folder in _KERNELS):
-            raise UsageError(f"mount {target}: /{names[1]} is the kernel's; mount it elsewhere, below /opt for one")
+            raise UsageError(f"mount {target}: /{names[0]} is the kernel's; mount it elsewhere, below /opt for one")
         if not source.is_dir():
             raise UsageError(f"mount {target}: {source} is no folder of this machine; name one that exists")
     return sorted(((str(source.resolve()), target) for target, source in mounts.items()), key=lambda pair: pair[1])

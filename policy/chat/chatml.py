@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from policy.chat.live import LiveReply
 from policy.chat.message import BLANKS, Call, Message, Parsed, Tool, calls_of, read_json, read_json_at, text_of, to_json
 from policy.chat.rendered import Rendered, Writer
-from policy.chat.reply import END_THINK, THINK, Reading, read_reply
+from policy.chat.reply import END_THINK, THINK, Markup, Reading, read_reply
 from policy.tokenizer import Tokenizer
 
 START, END = "<|im_start|>", "<|im_end|>"
@@ -48,6 +49,7 @@ class ChatML:
         self.tokenizer = tokenizer
         tokenizer.token_id(START)
         self.stop_ids = frozenset({tokenizer.token_id(END), *tokenizer.eos_ids})
+        self._markup = Markup(tokenizer, self.stop_ids, CALL, in_thought=False)
         stated = _DEFAULT_SYSTEM.search(tokenizer.chat_template or "")
         self.default_system = stated[1] if stated else None
         """What the checkpoint's template says where a conversation begins without a system message."""
@@ -72,10 +74,11 @@ class ChatML:
         self._open_reply(writer)
         return writer.rendered()
 
-    def parse(self, ids: Sequence[int], tools: Sequence[Tool] = ()) -> Parsed:
-        return read_reply(
-            self.tokenizer, ids, stop_ids=self.stop_ids, markers=CALL, read_calls=_read_calls, in_thought=False
-        )
+    def parse(self, ids: Sequence[int], tools: Sequence[Tool] = (), stop: Sequence[str] = ()) -> Parsed:
+        return read_reply(self._markup, ids, _read_calls, stop)
+
+    def follow(self) -> LiveReply:
+        return LiveReply(self._markup)
 
     def _system(self, writer: Writer, message: int | None, text: str, tools: Sequence[Tool]) -> None:
         if tools:

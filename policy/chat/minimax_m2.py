@@ -11,9 +11,10 @@ import re
 from collections.abc import Sequence
 
 from policy.chat.arguments import coerce, parameters_of
+from policy.chat.live import LiveReply
 from policy.chat.message import Call, Message, Parsed, RenderError, Tool, calls_of, text_of, to_json
 from policy.chat.rendered import Rendered, Writer
-from policy.chat.reply import END_THINK, THINK, Reading, read_reply
+from policy.chat.reply import END_THINK, THINK, Markup, Reading, read_reply
 from policy.tokenizer import Tokenizer
 
 BEGIN, START, END = "]~!b[", "]~b]", "[e~["
@@ -62,6 +63,7 @@ class MiniMaxM2:
         for name in (BEGIN, START, THINK, END_THINK, *CALLS):
             tokenizer.token_id(name)
         self.stop_ids = frozenset({tokenizer.token_id(END), *tokenizer.eos_ids})
+        self._markup = Markup(tokenizer, self.stop_ids, CALLS, in_thought=True)
         stated = _IDENTITY.search(tokenizer.chat_template or "")
         self.default_system = stated[1] if stated else "You are a helpful assistant."
 
@@ -83,16 +85,17 @@ class MiniMaxM2:
         self._open_reply(writer)
         return writer.rendered()
 
-    def parse(self, ids: Sequence[int], tools: Sequence[Tool] = ()) -> Parsed:
+    def parse(self, ids: Sequence[int], tools: Sequence[Tool] = (), stop: Sequence[str] = ()) -> Parsed:
         def read_calls(reading: Reading, start: int) -> tuple[list[Call], int]:
             end = reading.find(CALLS[1], start)
             if end < 0:
                 raise ValueError(f"tool calls are not closed by {CALLS[1]}")
             return _read_calls(reading.text[start:end], tools), end + len(CALLS[1])
 
-        return read_reply(
-            self.tokenizer, ids, stop_ids=self.stop_ids, markers=CALLS, read_calls=read_calls, in_thought=True
-        )
+        return read_reply(self._markup, ids, read_calls, stop)
+
+    def follow(self) -> LiveReply:
+        return LiveReply(self._markup)
 
     def _system(self, writer: Writer, message: int | None, text: str, tools: Sequence[Tool]) -> None:
         writer.token(START)

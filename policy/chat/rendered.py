@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from policy.chat.live import LiveReply
 from policy.chat.message import Message, Parsed, Tool
 from policy.tokenizer import Tokenizer
 
@@ -32,6 +33,12 @@ class Rendered:
     ids: tuple[int, ...]
     spans: tuple[Span, ...]
 
+    def answered(self, sampled: Sequence[int], message: int) -> Rendered:
+        """This prompt and the reply that was sampled after it, which is message number `message`."""
+        end = len(self.ids) + len(sampled)
+        reply = replace(self.spans[-1], message=message, body_end=end, end=end)
+        return Rendered((*self.ids, *sampled), (*self.spans[:-1], reply))
+
 
 class Renderer(Protocol):
     """One chat format over one tokenizer. Immutable, safe to share between threads."""
@@ -50,8 +57,14 @@ class Renderer(Protocol):
         The held ids stay as they are, byte for byte. Raises RenderError.
         """
 
-    def parse(self, ids: Sequence[int], tools: Sequence[Tool] = ()) -> Parsed:
-        """A sampled reply, its stop token included or not. Never raises."""
+    def parse(self, ids: Sequence[int], tools: Sequence[Tool] = (), stop: Sequence[str] = ()) -> Parsed:
+        """A sampled reply, its stop token included or not, up to where the first of the `stop` texts stands.
+
+        Never raises.
+        """
+
+    def follow(self) -> LiveReply:
+        """A reply that is about to be sampled, to be read as it comes."""
 
 
 class Writer:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from policy.chat.message import Call, Parsed
 from policy.tokenizer import Tokenizer
 
 THINK, END_THINK = "<think>", "</think>"
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """How a format marks the parts of a reply."""
+
+    tokenizer: Tokenizer
+    stop_ids: frozenset[int]
+    calls: tuple[str, str]
+    """What opens and closes tool calls."""
+    in_thought: bool
+    """The prompt has opened the thinking already."""
 
 
 class Reading:
@@ -30,12 +44,22 @@ class Reading:
                 last = at + 1
         self.text = "".join(parts) + tokenizer.decode(ids[last:])
 
+    def cut(self, texts: Sequence[str]) -> None:
+        """End the text where the first of these stands."""
+        ends = [place for text in texts if (place := self.text.find(text)) >= 0]
+        end = min(ends, default=len(self.text))
+        self.text = self.text[:end]
+        self._places = {
+            name: [place for place in places if place + len(name) <= end] for name, places in self._places.items()
+        }
+
     def find(self, marker: str, start: int = 0) -> int:
         """Where the marker stands next, -1 if it does not."""
         places = self._places.get(marker)
         if places is None:
             return self.text.find(marker, start)
-        return next((place for place in places if place >= start), -1)
+        nth = bisect_left(places, start)
+        return places[nth] if nth < len(places) else -1
 
     def at(self, marker: str, place: int) -> bool:
         """Whether it stands right there."""
@@ -52,25 +76,20 @@ ReadCalls = Callable[[Reading, int], tuple[list[Call], int]]
 """Reads the calls whose opening marker ends at a place; says where their closing marker ends. Raises ValueError."""
 
 
-def read_reply(
-    tokenizer: Tokenizer,
-    ids: Sequence[int],
-    *,
-    stop_ids: frozenset[int],
-    markers: tuple[str, str],
-    read_calls: ReadCalls,
-    in_thought: bool,
-) -> Parsed:
-    """`markers` open and close calls; `in_thought`: the prompt has opened the thinking already."""
-    ended = bool(ids) and ids[-1] in stop_ids
-    reading = Reading(tokenizer, ids[:-1] if ended else ids, (THINK, END_THINK, *markers))
-    reasoning, at = _read_reasoning(reading, in_thought)
+def read_reply(markup: Markup, ids: Sequence[int], read_calls: ReadCalls, stop: Sequence[str] = ()) -> Parsed:
+    """`stop`: texts that ended it, and are no part of it."""
+    ended = bool(ids) and ids[-1] in markup.stop_ids
+    markers = (THINK, END_THINK, *markup.calls)
+    reading = Reading(markup.tokenizer, ids[:-1] if ended else ids, markers)
+    reading.cut(stop)
+    reasoning, at = _read_reasoning(reading, markup.in_thought)
     content: list[str] = []
     calls: list[Call] = []
     malformed: list[str] = []
     search = at
-    while (start := reading.find(markers[0], search)) >= 0:
-        search = start + len(markers[0])
+    opening = markup.calls[0]
+    while (start := reading.find(opening, search)) >= 0:
+        search = start + len(opening)
         try:
             found, search = read_calls(reading, search)
         except ValueError as error:

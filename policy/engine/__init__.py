@@ -1,6 +1,6 @@
 """The sampler's side of a policy: token ids in, tokens with logprobs and versions out, many requests at once.
 
-Engine            the asyncio service; ThreadedEngine: the same for threads
+Engine            the asyncio service; ThreadedEngine: the same for threads, TokenStream: one request of theirs
 EngineConfig      its sizes; SamplingParams: one request's
 Generation        a caller's end of a request: tokens as they come, interrupt, resume, cancel
 Token             id, logprob, version; FinishReason: why there are no more
@@ -13,6 +13,7 @@ from policy.engine.metrics import Metrics
 from policy.engine.request import FinishReason, Token
 from policy.engine.runner import Weights
 from policy.engine.service import Engine
+from policy.engine.stream import TokenStream
 from policy.engine.threads import Completion, ThreadedEngine
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "SamplingParams",
     "ThreadedEngine",
     "Token",
+    "TokenStream",
     "Weights",
 ]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from policy.engine.config import EngineConfig, SamplingParams
 from policy.engine.errors import EngineStopped
-from policy.engine.generation import Generation
 from policy.engine.metrics import Metrics
 from policy.engine.request import FinishReason, Token
 from policy.engine.runner import Weights
 from policy.engine.service import Engine
+from policy.engine.stream import TokenStream
 from policy.model import Choices, Decoder
 
 Result = TypeVar("Result")
@@ -53,22 +53,13 @@ class ThreadedEngine:
 
         return self._call(complete())
 
-    def stream(
-        self, prompt_ids: Sequence[int], params: SamplingParams | None = None
-    ) -> Generator[Token, None, FinishReason]:
-        """Tokens as they come, and why there are no more; closing it early cancels the request. Waits while the queue
-        is full."""
-        generation = self._call(self.engine.submit(prompt_ids, params))
+    def stream(self, prompt_ids: Sequence[int], params: SamplingParams | None = None) -> TokenStream:
+        """Tokens as they come. Waits while the queue is full."""
 
-        async def following() -> Token | None:
-            return await anext(generation, None)
+        async def submit() -> TokenStream:
+            return TokenStream(await self.engine.submit(prompt_ids, params))
 
-        try:
-            while (token := self._call(following())) is not None:
-                yield token
-        finally:
-            self._loop.call_soon_threadsafe(_cancel, generation)
-        return self._call(generation.wait())
+        return self._call(submit())
 
     def update_weights(self, weights: Weights, version: int) -> None:
         self._call(self.engine.update_weights(weights, version))
@@ -107,8 +98,3 @@ class ThreadedEngine:
             # KeyboardInterrupt and the like: do not leave the coroutine behind
             future.cancel()
             raise
-
-
-def _cancel(generation: Generation) -> None:
-    if generation.finish_reason is None:
-        generation.cancel()

@@ -76,7 +76,7 @@ class ExternalScaffold:
             if written.exit_code:
                 raise AgentError(f"{self.name}: {path} cannot be written into its HOME: {written.stderr.strip()}")
         env = {name: fill(value, values) for name, value in self.spec.env.items()}
-        return sandbox.exec(
+        return episode.execute(
             [fill(word, values) for word in command],
             stdin=fill(self.spec.stdin, values).encode(),
             env={"HOME": HOME, **env},

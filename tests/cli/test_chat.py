@@ -15,10 +15,14 @@ import pytest
 
 from tests.cli.conftest import Cli, command, environment
 
-# answers with the number of messages and an echo; "slow" takes a minute, "long" does not fit, "cut" ends at the limit
+# answers with the number of messages and an echo; "slow" takes a minute, "long" does not fit, "cut" ends at the limit,
+# "think" is thought about first, "call" is a tool call, "what?" asks for what was said
 MODEL = """
 import time
 from types import SimpleNamespace
+
+def content(text):
+    return SimpleNamespace(kind="content", text=text)
 
 class TooLong(Exception):
     context_overflow = True
@@ -35,23 +39,31 @@ class Echo:
     def __init__(self, options):
         self.options = options
 
-    def reply(self, messages, tools=()):
+    def reply(self, messages, tools=(), sampling=None):
         raise NotImplementedError
 
-    def stream(self, messages, tools=()):
+    def stream(self, messages, tools=(), sampling=None):
         said = messages[-1]["content"]
         if said == "long":
             raise TooLong("the prompt has 9 tokens")
-        yield f"{len(messages)}: "
+        message = {"role": "assistant", "content": f"{len(messages)}: {said}"}
+        if said == "think":
+            for word in ("well, ", "\\x1b[2Jhm"):
+                yield SimpleNamespace(kind="reasoning", text=word)
+        if said == "call":
+            message["tool_calls"] = [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+        yield content(f"{len(messages)}: ")
         if said == "slow":
             for n in range(600):
-                yield f"{n} "
+                yield content(f"{n} ")
                 time.sleep(0.1)
-        yield "\\x1b[2J" if said == "escape" else said
+        yield content("\\x1b[2J" if said == "escape" else said)
         if said == "options":
-            yield f" {sorted(self.options.items())}"
+            yield content(f" {sorted(self.options.items())}")
+        if said == "what?":
+            yield content(f" {messages[:-1]}")
         yield SimpleNamespace(
-            message={"role": "assistant", "content": f"{len(messages)}: {said}"},
+            message=message,
             finish_reason="length" if said == "cut" else "stop",
             usage=SimpleNamespace(prompt_tokens=1, completion_tokens=2),
         )
@@ -115,6 +127,17 @@ def test_what_a_model_writes_does_not_steer_the_terminal(chat: Cli) -> None:
     assert chat("--model", "echo:here", "--prompt", "escape").stdout == "1: [2J\n"
 
 
+def test_reasoning_is_no_part_of_the_result(chat: Cli) -> None:
+    done = chat("--model", "echo:here", "--prompt", "think")
+    assert (done.returncode, done.stdout) == (0, "1: think\n")
+    assert done.stderr == "loading echo:here\nwell, [2Jhm\n\n"
+
+
+def test_a_tool_call_is_shown(chat: Cli) -> None:
+    done = chat("--model", "echo:here", "--prompt", "call")
+    assert (done.stdout, done.stderr) == ("1: call\n", "loading echo:here\ncalls f {}\n")
+
+
 def test_a_reply_that_fails_does_not_end_the_conversation(chat: Cli) -> None:
     done = chat("--model", "echo:here", stdin="a\nlong\nb\n")
     assert (done.returncode, done.stdout) == (0, "1: a\n3: b\n")
@@ -170,8 +193,8 @@ def test_ctrl_c_ends_the_reply_and_not_the_conversation(chat_environment: dict[s
         os.killpg(running.pid, signal.SIGINT)
         expect("interrupted")
         expect("> ")
-        os.write(ours, b"next\n")
-        expect("3: next")  # what was said until then is the second message
+        os.write(ours, b"what?\n")
+        expect("3: what? [{'role': 'user', 'content': 'slow'}, {'role': 'assistant', 'content': '1: 0 1 2")
         expect("> ")
         os.write(ours, b"\x04")
         assert running.wait(30) == 0

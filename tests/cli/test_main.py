@@ -28,6 +28,12 @@ COMMANDS = {
     "tasks new": "NAME --from --help --into --kind --licence --patch --sandbox",
     "tasks show": "TASK --help --json",
     "tasks tests": "TASK --help --json --sandbox",
+    "traj": "--help",
+    "traj diff": "A FILE [B] --help --json",
+    "traj export": "FILE [ID] --format --help --out --validate",
+    "traj list": "FILE --help --json",
+    "traj recover": "FILE --help --out",
+    "traj show": "FILE [ID] --full --help --json",
 }
 """Frozen: people's scripts depend on it."""
 

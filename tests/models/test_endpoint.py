@@ -45,14 +45,14 @@ def play() -> Iterator[Play]:
 
 
 def test_a_reply_is_read_and_the_request_says_only_what_was_set(play: Play) -> None:
-    model, server = play(HELLO)
+    model, server = play(HELLO, window_tokens=8192)
     reply = model.reply(PROMPT)
     assert reply.message == {"role": "assistant", "content": "Hi."}
     assert reply.finish_reason == "stop"
     assert reply.usage == Usage(prompt_tokens=11, completion_tokens=7)
     assert server.requests == [{"model": "gpt-x", "messages": PROMPT}]
     assert "authorization" not in server.headers[0]
-    assert model.name == "gpt-x"
+    assert (model.name, model.window_tokens) == ("gpt-x", 8192)
 
 
 def test_sampling_tools_and_extra_keys_are_sent(play: Play) -> None:

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from agentgym.errors import ImageError, SandboxUnavailable
+from agentgym.errors import ImageError, SandboxError, SandboxUnavailable
 from agentgym.protocols import Image, Limits, SandboxSpec
 from agentgym.sandbox.docker import labels as docker_labels
 from agentgym.sandbox.docker.backend import DockerBackend
 from agentgym.sandbox.docker.engine import connect
+from agentgym.sandbox.docker.listen import listen, why_not
 from agentgym.sandbox.docker.sandbox import DockerSandbox
 from agentgym.sandbox.docker.stream import STDERR, STDOUT, AttachedStream
 from agentgym.sandbox.shell import Capture, Marker
@@ -75,6 +76,22 @@ def test_importing_the_backend_does_not_import_the_sdk() -> None:
     program = "import sys, agentgym.sandbox.docker.backend; print('docker' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_network_that_cannot_be_entered_is_one_line_that_says_what_to_do(tmp_path: Path, there: bool) -> None:
+    """No file of the engine's, or one that is no network: the engine is elsewhere, or we are not root."""
+    network = tmp_path / "network"
+    if there:
+        network.touch()
+    with pytest.raises(SandboxError, match=r"cannot be entered \(.*\): run agentgym as root") as raised:
+        listen(network, 0)
+    assert "\n" not in str(raised.value)
+
+
+def test_doctor_says_where_listen_cannot_work() -> None:
+    assert "the engine is on elsewhere" in why_not({"Name": "elsewhere"})
+    assert bool(why_not({"Name": socket.gethostname()})) == (os.geteuid() != 0)
 
 
 def test_markers_are_found_wherever_the_chunks_end() -> None:

@@ -68,3 +68,15 @@ def test_half_a_listing_is_no_answer(status: int, cut: int | None) -> None:
     """Else everything that is not in it would count as deleted."""
     with pytest.raises(SandboxError, match="the image needs GNU find"):
         compare(Files(IMAGE, status, cut), Baseline(Files(IMAGE).fresh))
+
+
+def test_mounts_are_no_change() -> None:
+    """Neither what they hide, nor what they show, nor the folders that were made to mount them on."""
+    image = Files({**IMAGE, "/pkg": (1, ""), "/pkg/hidden": (1, "five"), "/pkg2": (1, "six")})
+    made = dict.fromkeys(["/opt", "/opt/agents", "/opt/agents/one", "/opt/agents/mine", "/opt/agents/one2"], (2, ""))
+    changed = Files({**IMAGE, "/pkg": (2, "!"), "/pkg/shown": (2, "?"), **made})
+    assert compare(changed, Baseline(image.fresh), {"/pkg", "/opt/agents/one"}) == [
+        FileChange("/opt/agents/mine", "added"),
+        FileChange("/opt/agents/one2", "added"),
+        FileChange("/pkg2", "deleted"),
+    ]

@@ -11,6 +11,7 @@ import selectors
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import uuid
@@ -101,6 +102,10 @@ class LocalSandbox:
 
     def download(self, source: str, target: Path) -> None:
         shutil.copytree(self._inside(source), target, dirs_exist_ok=True)
+
+    def listen(self, port: int = 0) -> socket.socket:
+        self._require_alive()
+        return socket.create_server(("127.0.0.1", port))
 
     def diff(self) -> list[FileChange]:
         now = self._files()

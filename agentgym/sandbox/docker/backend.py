@@ -20,7 +20,8 @@ from typing import Any
 
 from agentgym.errors import ImageError, SandboxError
 from agentgym.protocols import Check, Image, Limits, SandboxSpec
-from agentgym.sandbox.docker import build, diff, inside, labels
+from agentgym.sandbox import mounts
+from agentgym.sandbox.docker import build, diff, inside, labels, listen
 from agentgym.sandbox.docker.engine import connect, engine_errors
 from agentgym.sandbox.docker.sandbox import FILE_TIMEOUT_S, DockerSandbox, remove_container
 from agentgym.sandbox.docker.storage import StorageWatch
@@ -86,6 +87,13 @@ class DockerBackend:
                 if quota
                 else f"{info['Driver']} on {driver.get('Backing Filesystem', '?')} has no quota: storage_mb caps each "
                 "file, and a watchdog kills what writes more in all; for a quota, move the engine to btrfs or xfs",
+            ),
+            Check(
+                "docker listen",
+                True,
+                f"none, so agents that run inside cannot reach a model: {missing}"
+                if (missing := listen.why_not(info))
+                else "sandboxes take sockets, for agents that run inside",
             ),
         ]
 
@@ -194,6 +202,17 @@ class DockerBackend:
 
     def _create(self, api: Any, name: str, spec: SandboxSpec, storage: dict[str, Any]) -> None:
         limits: Limits = spec.limits
+        binds = [
+            # engines before 25 would leave what is mounted below the folder writable
+            {
+                "Type": "bind",
+                "Source": source,
+                "Target": target,
+                "ReadOnly": True,
+                "BindOptions": {"NonRecursive": True},
+            }
+            for source, target in mounts.checked(spec.mounts)
+        ]
         api.create_container(
             spec.image.ref,
             name=name,
@@ -214,6 +233,7 @@ class DockerBackend:
                 pids_limit=limits.pids,
                 cap_drop=DROPPED_CAPABILITIES,
                 security_opt=["no-new-privileges"],
+                mounts=binds,
                 log_config={"Type": "none"},
                 **storage,
             ),

@@ -7,8 +7,9 @@ it, a file whose time alone changed, and nothing at all when a path is longer th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
+from pathlib import PurePosixPath
 from typing import Literal, Protocol
 
 from agentgym.errors import SandboxError
@@ -55,9 +56,16 @@ class Baseline:
             return self._hashes
 
 
-def compare(run: Run, before: Baseline) -> list[FileChange]:
-    """The changes; `run` runs in the sandbox."""
-    old, new = before.entries(), _entries(run)
+def compare(run: Run, before: Baseline, mounts: Collection[str] = ()) -> list[FileChange]:
+    """The changes; `run` runs in the sandbox. `mounts`, and what the engine made to mount them on, are none."""
+    below = tuple(f"{target}/" for target in mounts)
+    above = {str(folder) for target in mounts for folder in PurePosixPath(target).parents}
+    old, new = (
+        {path: entry for path, entry in entries.items() if not f"{path}/".startswith(below)}
+        for entries in (before.entries(), _entries(run))
+    )
+    for path in above - old.keys():
+        new.pop(path, None)
     changes: dict[str, Literal["added", "modified", "deleted"]] = dict.fromkeys(new.keys() - old.keys(), "added")
     changes |= dict.fromkeys(old.keys() - new.keys(), "deleted")
     touched = []

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import secrets
+import socket
 import threading
 import time
 import weakref
@@ -19,6 +20,7 @@ from agentgym.protocols import ExecResult, FileChange, Image, SandboxSpec
 from agentgym.sandbox import transfer
 from agentgym.sandbox.docker import diff, inside, labels
 from agentgym.sandbox.docker.engine import engine_errors
+from agentgym.sandbox.docker.listen import listen
 from agentgym.sandbox.docker.storage import StorageWatch
 from agentgym.sandbox.docker.stream import STDOUT, AttachedStream
 from agentgym.sandbox.shell import Capture, PersistentShell
@@ -141,9 +143,16 @@ class DockerSandbox:
     def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20, missing_ok: bool = False) -> bytes:
         return transfer.pack(self._as_root, folder, names, max_bytes, missing_ok)
 
+    def listen(self, port: int = 0) -> socket.socket:
+        if not self.alive():
+            raise SandboxLost(f"sandbox {self.id} is not running")
+        with engine_errors(f"sandbox {self.id}"):
+            network: str = self._api.inspect_container(self.id)["NetworkSettings"]["SandboxKey"]
+        return listen(Path(network), port)
+
     def diff(self) -> list[FileChange]:
         self._running()
-        return diff.compare(self._as_root, self._backend.baseline(self._origin))
+        return diff.compare(self._as_root, self._backend.baseline(self._origin), self.spec.mounts)
 
     def alive(self) -> bool:
         warden = self._warden

@@ -159,7 +159,7 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             try:
                 result = work()
-            except (OSError, OverflowError) as error:  # the latter: no such port
+            except OSError as error:
                 result = {"error": str(error)}
             write_json(answer, result)
         finally:

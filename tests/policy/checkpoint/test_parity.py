@@ -43,7 +43,7 @@ def test_their_cached_decode(checkpoint: Callable[[str], Path], family: str) -> 
         for position, step in enumerate(ids):
             # positions stated: transformers asks layer 0's cache for them, and a lightning layer has none
             at = torch.tensor([[position]])
-            output = model(step[None, None], position_ids=at, past_key_values=cache, use_cache=True)
+            output = model(step[None, None], position_ids=at, cache=cache, use_cache=True)
             cache = output.past_key_values
             theirs.append(output.logits[0, -1])
     torch.testing.assert_close(

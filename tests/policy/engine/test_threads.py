@@ -1,6 +1,9 @@
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+import torch
 
 from policy.engine import EngineStopped, FinishReason, RequestError, SamplingParams, ThreadedEngine, Token
 from tests.policy.engine import tiny
@@ -37,9 +40,30 @@ def test_a_stream_says_why_it_ended() -> None:
     with ThreadedEngine(tiny.model(), tiny.config()) as engine:
         stream = engine.stream([1, 2, 3], SamplingParams(temperature=0.0, max_tokens=3))
         assert [type(next(stream)) for _ in range(3)] == [Token] * 3
-        with pytest.raises(StopIteration) as end:
-            next(stream)
-    assert end.value.value is FinishReason.LENGTH
+        assert stream.finish_reason is None
+        assert list(stream) == list(stream) == []
+        assert stream.finish_reason is FinishReason.LENGTH
+
+
+def test_a_stream_is_closed_while_another_thread_waits_for_it() -> None:
+    decoder = tiny.model()
+    computing, go_on = threading.Event(), threading.Event()
+    forward = decoder.forward
+
+    def slow(*args: Any, **more: Any) -> torch.Tensor:
+        computing.set()
+        assert go_on.wait(30)
+        return forward(*args, **more)
+
+    decoder.forward = slow  # type: ignore[method-assign]
+    with ThreadedEngine(decoder, tiny.config()) as engine, ThreadPoolExecutor(1) as threads:
+        stream = engine.stream([1, 2, 3], SamplingParams(max_tokens=200))
+        waiting = threads.submit(list, stream)
+        assert computing.wait(30)
+        stream.close()
+        go_on.set()
+        assert len(waiting.result(30)) <= 1
+        assert stream.finish_reason is FinishReason.CANCELLED
 
 
 def test_errors_reach_the_caller() -> None:
@@ -50,3 +74,31 @@ def test_errors_reach_the_caller() -> None:
     engine.close()
     with pytest.raises(EngineStopped, match="closed"):
         engine.complete([1])
+
+
+def test_what_ends_the_engine_ends_its_streams() -> None:
+    long = 1 << 14  # seconds
+    engine = ThreadedEngine(tiny.model(max_context=long), tiny.config(cache_tokens=2 * long))
+    stream, left = (engine.stream([1, 2, 3], SamplingParams(repetition_tokens=0)) for _ in range(2))
+    next(stream)
+    next(left)
+    engine.close()
+    assert len(list(stream)) < long
+    assert stream.finish_reason is FinishReason.CANCELLED
+    left.close()  # too late to cancel, and no error
+    with pytest.raises(EngineStopped, match="closed"):
+        engine.stream([1])
+
+
+def test_a_step_that_raises_reaches_who_reads_a_stream() -> None:
+    decoder = tiny.model()
+
+    def broken(*args: object) -> None:
+        raise ArithmeticError("no numbers today")
+
+    decoder.forward = broken  # type: ignore[assignment,method-assign]
+    with ThreadedEngine(decoder, tiny.config()) as engine:
+        stream = engine.stream([1, 2, 3], tiny.GREEDY)
+        with pytest.raises(EngineStopped, match="no numbers today"):
+            next(stream)
+        assert list(stream) == []
