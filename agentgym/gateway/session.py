@@ -169,8 +169,7 @@ class Session:
             raise
         except ModelError as error:
             self._fail(asked, str(error))
-            if not error.context_overflow:
-                self.failure = error
+            self.failure = error
             raise
         except GeneratorExit:
             self._fail(asked, "the caller went away")

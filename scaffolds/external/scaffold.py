@@ -85,9 +85,10 @@ class ExternalScaffold:
 
     def _judge(self, episode: Episode, session: Session, result: ExecResult, n_calls: int) -> None:
         """Whose doing the program's end was: the limits', the model's or its own."""
-        if session.failure is not None:
-            overflow = session.failure.context_overflow
-            episode.fail(StopReason.CONTEXT_OVERFLOW if overflow else StopReason.MODEL_ERROR, session.failure)
+        if session.failure is not None and session.failure.context_overflow:
+            episode.stop(StopReason.CONTEXT_OVERFLOW)
+        elif session.failure is not None:
+            episode.fail(StopReason.MODEL_ERROR, session.failure)
         elif session.exceeded is not None:
             episode.stop(session.exceeded)
         elif result.timed_out:
