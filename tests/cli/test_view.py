@@ -53,7 +53,10 @@ def test_without_its_templates_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     assert call(["view", str(tmp_path), "--no-open"]) == 2
-    assert capsys.readouterr().err == "error: the viewer needs jinja2, which is not installed: pip install 'agentgym[web]'\n"
+    assert (
+        capsys.readouterr().err
+        == "error: the viewer needs jinja2, which is not installed: pip install 'agentgym[web]'\n"
+    )
 
 
 def test_the_package_alone_loads_neither_server_nor_templates() -> None:
