@@ -76,6 +76,22 @@ def test_a_reply_that_comes_back_with_other_blanks_is_realigned(model: TokenFake
     assert tokens.n_shared == len(path(session.calls, 0))
 
 
+def test_arguments_that_come_back_with_their_defaults_are_realigned() -> None:
+    def call(arguments: str) -> Message:
+        function = {"name": "Edit", "arguments": arguments}
+        return {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "1", "type": "function", "function": function}],
+        }  # type: ignore[typeddict-item]
+
+    session = Gateway().open(ScriptedModel([Reply(call('{"path": "a", "new": "0"}')), "done", "done"]))
+    session.reply([user("one")])
+    for arguments in ('{"all":false,"new":"0","path":"a"}', '{"new":"","path":"a"}'):
+        session.reply([user("one"), call(arguments), {"role": "tool", "content": "ok", "tool_call_id": "1"}])
+    assert [call.drift for call in session.calls] == ["root", "realigned", "forked"]
+
+
 def test_a_reply_that_comes_back_changed_is_a_fork(session: Session) -> None:
     reply = session.reply([user("one")])
     session.reply([user("one"), said(reply, content="what I never said"), user("two")])
