@@ -35,10 +35,12 @@ test: setup ## the default test suite
 	$(BIN)/pytest -n 2
 
 # a shared machine that stalls for seconds must not fail a run of half an hour: what fails is tried twice more, and shown
-test-all: setup ## what CI runs: also a real engine, and every task admitted on both backends
+test-all: setup ## what CI runs: also a real engine, real agents, a real browser, and every task admitted
 	scripts/setup-docker.sh
+	scripts/setup-browser.sh
 	AGENTGYM_REQUIRE=namespaces $(BIN)/pytest -n 2 --reruns 2
-	AGENTGYM_REQUIRE=namespaces,docker $(BIN)/pytest -n 2 --reruns 2 -m 'docker or admission'
+	AGENTGYM_REQUIRE=namespaces,docker,agents,browser $(BIN)/pytest -n 2 --reruns 2 \
+		-m 'docker or admission or agents or browser'
 
 check: setup ## lint, types, layers
 	$(BIN)/ruff check .
@@ -56,6 +58,8 @@ bench: setup ## the figures of the README, into benchmarks/results/
 	$(BIN)/python -m benchmarks.kernels --json benchmarks/results/kernels.json
 	$(BIN)/python -m benchmarks.engine --json benchmarks/results/engine.json
 	$(BIN)/python -m benchmarks.convert --json benchmarks/results/convert.json
+	$(BIN)/python -m benchmarks.gateway --json benchmarks/results/gateway.json
+	$(BIN)/python -m benchmarks.async_rl --json benchmarks/results/async_rl.json
 
 clean: ## everything that was made here, cached images included
 	-$(BIN)/agentgym sandbox prune --images

@@ -35,6 +35,8 @@ THREADS = 2
 SHARED, SHORTEST, LONGEST = 128, 64, 512
 """Tokens that all prompts begin with, and how long prompts are; a shorter one is a part of what is shared."""
 N_REQUESTS = 16
+CONFIG = EngineConfig(pack_weights=True, native_kernels=True)
+"""A machine that has not got these is refused: its figures would be of something else."""
 
 Result = TypeVar("Result")
 
@@ -269,7 +271,7 @@ async def complete_all(engine: Engine, wanted: Load) -> list[Generation]:
 
 def serve(model: Decoder, use: Callable[[Engine], Awaitable[Result]]) -> Result:
     async def run() -> Result:
-        async with Engine(model, EngineConfig()) as engine:
+        async with Engine(model, CONFIG) as engine:
             return await use(engine)
 
     return asyncio.run(run())

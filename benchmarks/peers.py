@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import venv
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
+
+import httpx
 
 from agentgym.sandbox.cache import cache_folder
 
@@ -106,6 +113,46 @@ def swe_rex() -> Peer:
 def mini_swe_agent(n_commands: int) -> Peer:
     """One episode's worth of its docker environment: start, `true` as often as told, clean up."""
     return Peer("mini-swe-agent", ("mini-swe-agent==2.4.6",), _MINI_SWE_AGENT, IMAGE, str(n_commands))
+
+
+LITELLM = "1.100.0"
+
+
+@contextmanager
+def litellm(behind: int) -> Iterator[int]:
+    """Its proxy, one worker, in front of the OpenAI-shaped server at that port; the proxy's own port."""
+    python = _environment("litellm", (f"litellm[proxy]=={LITELLM}",))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    entry = {"model": "openai/scripted", "api_base": f"http://127.0.0.1:{behind}/v1", "api_key": "none"}
+    config = {"model_list": [{"model_name": "scripted", "litellm_params": entry}]}
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "config.yaml")
+        file.write_text(json.dumps(config))  # which is YAML too
+        words = [str(python.with_name("litellm")), "--config", str(file), "--host", "127.0.0.1", "--port", str(port)]
+        environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+        proxy = subprocess.Popen(
+            [*words, "--num_workers", "1", "--telemetry", "False"], cwd=folder, env=environment,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            _wait_until_alive(proxy, f"http://127.0.0.1:{port}/health/liveliness")
+            yield port
+        finally:
+            proxy.terminate()
+            proxy.communicate()
+
+
+def _wait_until_alive(server: subprocess.Popen[str], url: str) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until and server.poll() is None:
+        with suppress(httpx.TransportError):
+            if httpx.get(url, trust_env=False).is_success:
+                return
+        time.sleep(0.2)
+    server.kill()
+    _, said = server.communicate()
+    raise need("LiteLLM's proxy", f"it did not start: {said.strip()[-300:]}")
 
 
 _SWE_REX = """

@@ -60,11 +60,22 @@ def lower(
 
 
 def higher(
-    name: str, value: float, unit: str, *, peer: str, peer_value: float, bound: str = "", ratio_at_least: float
+    name: str,
+    value: float,
+    unit: str,
+    *,
+    peer: str | None = None,
+    peer_value: float | None = None,
+    bound: str = "",
+    at_least: float | None = None,
+    ratio_at_least: float | None = None,
 ) -> Row:
-    """A row of which more is better."""
-    ratio = value / peer_value
-    return Row(name, value, unit, peer, peer_value, ratio, bound, f">= {ratio_at_least:g}x", ratio >= ratio_at_least)
+    """A row of which more is better; its targets are `at_least` and `ratio_at_least` times the peer's."""
+    ratio = None if peer_value is None else value / peer_value
+    wanted = [f">= {at_least:g} {unit}"] if at_least is not None else []
+    wanted += [f">= {ratio_at_least:g}x"] if ratio_at_least is not None else []
+    met = (at_least is None or value >= at_least) and (ratio_at_least is None or (ratio or 0.0) >= ratio_at_least)
+    return Row(name, value, unit, peer, peer_value, ratio, bound, ", ".join(wanted), met if wanted else None)
 
 
 def arguments(module: str) -> argparse.Namespace:

@@ -9,7 +9,7 @@ import pytest
 
 
 def unavailable(what: str, reason: str) -> NoReturn:
-    """Skip the test; fail it when AGENTGYM_REQUIRE (comma-separated: namespaces, docker, agents) lists `what`."""
+    """Skip the test; fail it when AGENTGYM_REQUIRE lists `what` (with commas: namespaces, docker, agents, browser)."""
     if what in os.environ.get("AGENTGYM_REQUIRE", "").split(","):
         pytest.fail(f"AGENTGYM_REQUIRE lists {what}, but: {reason}", pytrace=False)
     pytest.skip(f"{what}: {reason}")

@@ -37,14 +37,12 @@ def gateway(
     show_logs(stderr())
     asked = make_model(model, read_options(option))
     with contextlib.ExitStack() as stack:
-        journal = None
-        if out is not None:
-            try:
-                journal = stack.enter_context(contextlib.closing(Journal(out)))
-            except OSError as error:
-                raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
+        journal = stack.enter_context(contextlib.closing(Journal(out))) if out is not None else None
         served = stack.enter_context(Gateway(journal))
-        session = served.open(asked)
+        try:
+            session = served.open(asked)
+        except OSError as error:
+            raise UsageError(f"--out {out}: cannot be written: {error.strerror}") from error
         try:
             bound = served.server().listen(HOST, port)
         except OSError as error:

@@ -68,7 +68,7 @@ def _facts(trajectory: Trajectory) -> dict[str, str]:
 def _body(trajectory: Trajectory, full: bool) -> Iterator[Text]:
     turns = trajectory.turns or turns_of(trajectory.calls).turns
     for message in _opening(trajectory.messages):
-        yield _rule(message["role"])
+        yield _rule(plain(message["role"]))
         yield Text(_cut(text_of(message), full))
     for number, turn in enumerate(turns):
         yield from _turn(number, turn, full)

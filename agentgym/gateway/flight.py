@@ -46,7 +46,7 @@ class Flight:
         self._news = asyncio.Event()
         self._told = False
         self.cancelled = False
-        """The call ends with the model's next piece."""
+        self._wire: Wire | None = None
 
     @property
     def done(self) -> bool:
@@ -59,6 +59,12 @@ class Flight:
     def changed(self) -> asyncio.Event:
         """Is set when there is more than now. Take it before looking, wait for it after."""
         return self._news
+
+    def cancel(self) -> None:
+        """Nobody waits any more: end the call, at the latest with the model's next piece."""
+        self.cancelled = True
+        if self._wire is not None:
+            self.session.drop(self._wire)
 
     def run(self) -> None:
         """Ask the model. Everything that goes wrong is a Fault, in the field of that name."""
@@ -76,8 +82,8 @@ class Flight:
         asked = self.dialect.parse(request, self.session.name)
         self.stream, self.answer = asked.stream, asked.answer
         self._tell()
-        wire = Wire(self.dialect.NAME, request, asked.stripped, self._respond)
-        pieces = self.session.stream(asked.messages, asked.tools, asked.sampling, wire=wire)
+        self._wire = Wire(self.dialect.NAME, request, asked.stripped, self._respond)
+        pieces = self.session.stream(asked.messages, asked.tools, asked.sampling, wire=self._wire)
         with closing(pieces):  # type: ignore[type-var]  # a generator, whatever else it is
             for piece in pieces:
                 if isinstance(piece, Reply):

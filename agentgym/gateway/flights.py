@@ -62,11 +62,11 @@ class Flights:
     def cancel_all(self) -> None:
         for known in self._known.values():
             for flight in known.values():
-                flight.cancelled = True
+                flight.cancel()
 
     def _cancel_unless_joined(self, flight: Flight) -> None:
         if not flight.n_waiting:
-            flight.cancelled = True
+            flight.cancel()
 
     def _sweep(self) -> None:
         """Forget what was answered long ago. One timer for all: calls are many."""

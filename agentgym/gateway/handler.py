@@ -119,12 +119,14 @@ async def _stream(flight: Flight, request: web.BaseRequest) -> web.StreamRespons
     await response.write(events.begin())
     n_sent = 0
     while True:
-        news, done = flight.changed(), flight.done
+        news, done = flight.changed(), flight.done  # before the deltas: none may come between
         deltas = flight.deltas[n_sent:]
         n_sent += len(deltas)
         data = b"".join(map(events.delta, deltas))
-        if done:
-            data += events.fail(flight.fault) if flight.reply is None else events.end(flight.reply)
+        if done and flight.fault is not None:
+            data += events.fail(flight.fault)
+        elif done and flight.reply is not None:
+            data += events.end(flight.reply)
         if data:
             await response.write(data)
         if done:

@@ -43,9 +43,11 @@ class Server:
         running.wait(running.open(listening, only))
 
     def forget(self, listening: socket.socket) -> None:
-        """Close the socket, and the connections that it brought."""
-        running = self._start()
-        running.wait(running.close(listening))
+        """Close the socket, and the connections that it brought. Once the server is closed they are so already."""
+        with self._lock:
+            running = self._running
+        if running is not None:
+            running.wait(running.close(listening))
 
     def listen(self, host: str, port: int) -> int:
         """Answer at an address, for all sessions; the port, a free one for 0. Raises OSError."""

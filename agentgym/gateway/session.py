@@ -10,8 +10,8 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -108,6 +108,8 @@ class Session:
         self._tree = CallTree()
         self._packer = Packer()
         self._prompts: OrderedDict[int, Prompt] = OrderedDict()
+        self._asking: dict[int, Iterator[Any]] = {}
+        """What is being answered, by the identity of its Wire, or its own."""
         self._lock = threading.Lock()
         self._budget, self._deadline = Budget(), float("inf")
         self._n_asked = self._n_sampled = 0
@@ -152,14 +154,14 @@ class Session:
         try:
             with model_failures():
                 place, prompt = self._place(messages, tools)
-                with closing(self._pieces(prompt, messages, tools, sampling)) as pieces:
-                    for piece in pieces:
-                        if self._sealed:
-                            raise SessionSealed("the episode ended while this call was answered")
-                        if isinstance(piece, Delta):
-                            yield piece
+                with self._in_flight(wire, self._ask(prompt, messages, tools, sampling)) as pieces:
+                    for piece in pieces:  # of classes of the model's own, where it does not import ours
+                        self._check_open()
+                        if hasattr(piece, "message"):
+                            reply = _our_reply(piece)
                         else:
-                            reply = piece
+                            yield Delta(piece.kind, piece.text)
+                self._check_open()
                 if reply is None:
                     raise ModelError(f"{self.name} ended without a reply")
                 self._take(asked, place, prompt, reply)
@@ -195,8 +197,17 @@ class Session:
                 return
             self._sealed = True
             self._prompts.clear()
+            in_flight = list(self._asking.values())
+        for pieces in in_flight:
+            _close(pieces)
         if self._journal is not None:
             self._journal.write({"kind": "seal", "session": self.id, "at": datetime.now(UTC).isoformat()})
+
+    def drop(self, wire: Wire) -> None:
+        """End the call that came by `wire`, if it is in flight: its caller has gone. From any thread."""
+        with self._lock:
+            pieces = self._asking.get(id(wire))
+        _close(pieces)
 
     # ------------------------------------------------------------------------------------------------------ asking
 
@@ -233,30 +244,37 @@ class Session:
             return place, self._token_model.extend(held, tokens.sampled, messages[place.n_kept :], place.n_kept)
         return place, self._token_model.render(messages, tools)
 
-    def _pieces(
+    def _ask(
         self, prompt: Prompt | None, messages: Sequence[Message], tools: Tools, sampling: Sampling | None
-    ) -> Generator[Delta | Reply, None, None]:
-        pieces: Iterator[Any]
+    ) -> Iterator[Any]:
         if prompt is not None and self._token_model is not None:
-            pieces = self._token_model.sample(prompt, tools, sampling)
-        elif isinstance(self.model, StreamingModel):
-            pieces = self.model.stream(messages, tools, sampling)
-        else:
-            pieces = iter((self.model.reply(messages, tools, sampling),))
+            return self._token_model.sample(prompt, tools, sampling)
+        if isinstance(self.model, StreamingModel):
+            return self.model.stream(messages, tools, sampling)
+        return iter((self.model.reply(messages, tools, sampling),))
+
+    @contextmanager
+    def _in_flight(self, wire: Wire | None, pieces: Iterator[Any]) -> Iterator[Iterator[Any]]:
+        name = id(wire or pieces)
+        with self._lock:
+            self._asking[name] = pieces
         try:
-            for piece in pieces:  # of classes of the model's own, where it does not import ours
-                yield _our_reply(piece) if hasattr(piece, "message") else Delta(piece.kind, piece.text)
+            yield pieces
         finally:
-            if isinstance(pieces, Generator):
-                pieces.close()
+            with self._lock:
+                del self._asking[name]
+            _close(pieces)
+
+    def _check_open(self) -> None:
+        if self._sealed:
+            raise SessionSealed("the episode ended while this call was answered")
 
     # ---------------------------------------------------------------------------------------------------- recording
 
     def _take(self, asked: _Asked, place: Place, prompt: Prompt | None, reply: Reply) -> None:
         response = asked.wire.respond(reply) if asked.wire else None
         with self._lock:
-            if self._sealed:
-                raise SessionSealed("the episode ended while this call was answered")
+            self._check_open()
             tokens, drift = None, place.drift
             if prompt is not None and reply.tokens is not None:
                 tokens = self._tokens(place, prompt, reply.tokens)
@@ -356,6 +374,15 @@ def _our_reply(reply: Any) -> Reply:
         Usage(usage.prompt_tokens, usage.completion_tokens),
         None if tokens is None else Tokens(tokens.ids, tokens.logprobs, tokens.versions, tokens.texts),
     )
+
+
+def _close(pieces: Any) -> None:
+    """End an answer. One that another thread waits for may be closed too, unless it is a generator: that one ends with
+    its next piece."""
+    close = getattr(pieces, "close", None)
+    if close is not None:
+        with suppress(ValueError):  # the generator is executing
+            close()
 
 
 def _n_common(one: Sequence[int], other: Sequence[int]) -> int:

@@ -142,7 +142,11 @@ def _loose(message: Message) -> object:
 
 
 def _value(arguments: str) -> Any:
+    """Clients write arguments anew, and write out what a call left at its default: `replace_all: false`, for one."""
     try:
-        return json.loads(arguments)
+        value = json.loads(arguments)
     except (ValueError, RecursionError):
         return arguments
+    if not isinstance(value, dict):
+        return value
+    return {name: said for name, said in value.items() if not (said is None or said is False or said in ("", [], {}))}

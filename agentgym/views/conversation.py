@@ -120,7 +120,8 @@ def conversations(trajectory: Trajectory) -> Conversations:
     calls = trajectory.calls or list(_calls_of_turns(trajectory))
     found = branches(calls)
     line = main_line(found)
-    others = [branch for branch in found if branch not in line]
+    main = {branch.end for branch in line}
+    others = [branch for branch in found if branch.end not in main]
     if line:
         last, n_said = line[-1], len(line[-1].said)
         if trajectory.messages[:n_said] == last.messages:  # what followed the last reply was sent to nobody

@@ -19,8 +19,8 @@ def message_lines(trajectory: Trajectory) -> Iterator[dict[str, Any]]:
     """The main conversation's lines first."""
     found = conversations(trajectory)
     marked: set[int] = set()
-    for branch in (*found.line, *found.others):
-        yield _line(trajectory, branch, marked, main=branch in found.line)
+    for place, branch in enumerate((*found.line, *found.others)):
+        yield _line(trajectory, branch, marked, main=place < len(found.line))
         marked.update(branch.replies)
 
 

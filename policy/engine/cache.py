@@ -40,9 +40,6 @@ class Cache:
         self.k: dict[int, Tensor] = pages(layers("softmax", "msa"), K, D)
         """Layer -> [P * page_tokens, K, D]."""
         self.v: dict[int, Tensor] = pages(layers("softmax", "msa"), K, D)
-        self.k_1KLD = {layer: k.transpose(0, 1)[None] for layer, k in self.k.items()}
-        """The same memory, head first, L = P * page_tokens: what attention reads."""
-        self.v_1KLD = {layer: v.transpose(0, 1)[None] for layer, v in self.v.items()}
         self.index_k: dict[int, Tensor] = {}
         """Layer -> [P * page_tokens, I]."""
         self.blocks: dict[int, Tensor] = {}

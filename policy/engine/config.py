@@ -48,6 +48,10 @@ class EngineConfig(_Frozen):
     pack_weights: bool | None = None
     """Keep a second copy of the linear weights in the CPU's blocked layout, up to 2 times faster. None: where it can be
     (a CPU, fp32 or bf16), and `Metrics.linear` tells; True where it can't is refused."""
+    native_kernels: bool | None = None
+    """Compute decode attention, norms and SwiGLUs by the engine's own CPU kernels, which a C++ compiler makes at first
+    use. None: where it can be (a CPU, fp32 or bf16, a compiler), and `Metrics.kernels` tells; True where it can't is
+    refused."""
     record_experts: bool = False
     """Keep each token's experts, for replay in training; see `Generation.choices`."""
     record_blocks: bool = False

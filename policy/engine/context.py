@@ -15,6 +15,8 @@ from torch import Tensor
 
 from policy.config import MSAConfig
 from policy.engine.cache import Cache
+from policy.engine.native import Native
+from policy.engine.paged import PagedPlan
 from policy.engine.scheduler import Chunk
 from policy.engine.softmax import SoftmaxPlan
 
@@ -26,12 +28,12 @@ if TYPE_CHECKING:
 
 
 class PagedContext:
-    """For one step. Chunks of one token come first."""
+    """For one step. Chunks of one token come first; `native`: kernels for their softmax attention, None: torch."""
 
     losses: dict[str, Tensor] | None = None
 
-    def __init__(self, chunks: Sequence[Chunk], cache: Cache) -> None:
-        self.cache = cache
+    def __init__(self, chunks: Sequence[Chunk], cache: Cache, native: Native | None) -> None:
+        self.cache, self._native = cache, native
         positions: list[int] = []
         slots: list[int] = []
         for chunk in chunks:
@@ -46,7 +48,7 @@ class PagedContext:
         cache = self.cache
         cache.k[layer].index_copy_(0, self.slots_T, k_TKD)
         cache.v[layer].index_copy_(0, self.slots_T, v_TKD)
-        return self._softmax(q_THD, k_TKD, v_TKD, cache.k_1KLD[layer], cache.v_1KLD[layer], scale)
+        return self._softmax(q_THD, k_TKD, v_TKD, cache.k[layer], cache.v[layer], scale)
 
     def lightning(self, layer: int, q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, slopes_H: Tensor) -> Tensor:
         return self._lightning(q_THD, k_THD, v_THD, slopes_H, self.cache.states[layer])
@@ -78,8 +80,10 @@ class PagedContext:
         return None
 
     @cached_property
-    def _softmax(self) -> SoftmaxPlan:
-        return SoftmaxPlan(self._chunks, self.cache.device)
+    def _softmax(self) -> SoftmaxPlan | PagedPlan:
+        if self._native is None:
+            return SoftmaxPlan(self._chunks, self.cache.device)
+        return PagedPlan(self._chunks, self.cache.page_tokens, self._native)
 
     @cached_property
     def _lightning(self) -> LightningPlan:

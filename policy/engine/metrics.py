@@ -14,6 +14,8 @@ class Metrics:
     version: int
     linear: str
     """How linear layers are computed: "packed" or "plain"."""
+    kernels: str
+    """How decode attention, norms and SwiGLUs are computed: "native" (compiled here) or "torch"."""
     waiting: int
     """Requests that hold nothing yet."""
     running: int

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from kernels.msa import msa_attention, msa_decode, select_blocks_paged
 from policy.config import MSAConfig
+from policy.engine.decoding import Decoding
 from policy.engine.scheduler import Chunk
 
 # T tokens of the step, N requests, P pages, H query heads, K kv heads, D head dim, I index dim, k blocks a query
@@ -22,16 +23,8 @@ class MSAPlan:
         def tensor(values: Sequence[int] | Sequence[list[int]], dtype: torch.dtype = torch.int32) -> Tensor:
             return torch.tensor(values, dtype=dtype, device=device)
 
-        decoding = [chunk for chunk in chunks if chunk.n == 1]
-        longer = chunks[len(decoding) :]
-        self.n_decoding, self.page_tokens = len(decoding), page_tokens
-        if decoding:
-            n_pages = [-(-(chunk.start + 1) // page_tokens) for chunk in decoding]
-            width = max(n_pages)
-            self._tables = tensor(
-                [(c.request.table.pages[:n] + [0] * width)[:width] for c, n in zip(decoding, n_pages, strict=True)]
-            )
-            self._seq_lens = tensor([chunk.start + 1 for chunk in decoding])
+        self._decoding, self.page_tokens = Decoding(chunks, page_tokens, device), page_tokens
+        longer = chunks[self._decoding.n :]
         self.n_chunks = len(longer)
         if longer:
             lengths = [chunk.start + chunk.n for chunk in longer]
@@ -50,11 +43,12 @@ class MSAPlan:
         msa: MSAConfig,
     ) -> tuple[Tensor, Tensor]:
         """Caches [P * page_tokens, ...] hold the step's own keys -> o [T, H, D], block indices int32 [T, K, k]."""
-        n, outputs, blocks = self.n_decoding, [], []
+        n, outputs, blocks = self._decoding.n, [], []
         if n:
             k, v, index_k = (x.view(-1, self.page_tokens, *x.shape[1:]) for x in (k_cache, v_cache, index_k_cache))
-            chosen = select_blocks_paged(index_q_TKI[:n], index_k, self._tables, self._seq_lens, top_k=msa.top_k)
-            outputs.append(msa_decode(q_THD[:n], k, v, self._tables, self._seq_lens, chosen))
+            tables, lengths_N = self._decoding.tables, self._decoding.lengths_N
+            chosen = select_blocks_paged(index_q_TKI[:n], index_k, tables, lengths_N, top_k=msa.top_k)
+            outputs.append(msa_decode(q_THD[:n], k, v, tables, lengths_N, chosen))
             blocks.append(chosen)
         if self.n_chunks:
             packed = msa_attention(

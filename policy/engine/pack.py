@@ -1,13 +1,11 @@
-"""A CPU twin of a decoder whose linear layers hold their weights in oneDNN's blocked layout.
+"""Linear layers that hold their weights in oneDNN's blocked layout, for a CPU.
 
 With few rows a plain matrix product spends half its time on rearranging weights; laid out once a version, they are read
 as they lie (1.5 to 2 times faster at 4 to 16 rows), and each row's sums are the same however many rows there are. The
-price is a second copy of the linear weights in memory. Everything else is the original's own: tensors are shared.
+price is a second copy of the linear weights in memory.
 """
 
 from __future__ import annotations
-
-from copy import copy
 
 import torch
 from torch import Tensor, nn
@@ -70,24 +68,3 @@ class PackedWeight:
 
 # the overload itself, and the one that inductor calls: no compiler is needed for it
 _linear = torch.ops.mkldnn._linear_pointwise.default
-
-
-def twin(model: Decoder) -> Decoder:
-    """The same decoder, its nn.Linear modules packed."""
-    mirrored = _twin(model)
-    assert isinstance(mirrored, Decoder)
-    return mirrored
-
-
-def repack(model: Decoder) -> None:
-    for module in model.modules():
-        if isinstance(module, PackedLinear):
-            module.pack()
-
-
-def _twin(module: nn.Module) -> nn.Module:
-    if type(module) is nn.Linear:
-        return PackedLinear(module)
-    mirrored = copy(module)
-    mirrored._modules = {name: child and _twin(child) for name, child in module._modules.items()}
-    return mirrored

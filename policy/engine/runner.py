@@ -13,9 +13,11 @@ from torch import Tensor
 from policy.engine.cache import Cache
 from policy.engine.context import PagedContext
 from policy.engine.errors import RequestError
-from policy.engine.pack import PackedWeight, repack, twin
+from policy.engine.native import Native
+from policy.engine.pack import PackedWeight
 from policy.engine.sampler import Sampled, sample
 from policy.engine.scheduler import Chunk
+from policy.engine.twin import repack, twin
 from policy.model import Decoder
 
 # T tokens of the step, N requests that sample, E embedding, V vocabulary
@@ -25,10 +27,10 @@ Weights = Mapping[str, Tensor] | Callable[[Decoder], None]
 
 
 class Runner:
-    def __init__(self, model: Decoder, cache: Cache, *, pack_weights: bool) -> None:
+    def __init__(self, model: Decoder, cache: Cache, *, pack_weights: bool, native: Native | None) -> None:
         self.model, self.cache = model, cache
-        self._packs = pack_weights
-        self._served = twin(model) if pack_weights else model
+        self._packs, self._native = pack_weights, native
+        self._served = twin(model, packs=pack_weights, native=native) if pack_weights or native else model
         self._take_head()
 
     @torch.inference_mode()
@@ -36,7 +38,7 @@ class Runner:
         """Compute chunks, one-token ones first, and sample for those that want it, in their order."""
         self.cache.copy_states(copies)
         ids = [id for chunk in chunks for id in chunk.request.ids[chunk.start : chunk.start + chunk.n]]
-        context = PagedContext(chunks, self.cache)
+        context = PagedContext(chunks, self.cache, self._native)
         hidden_TE = self._served(torch.tensor(ids, device=self.cache.device), context)
         ends = accumulate(chunk.n for chunk in chunks)
         last = [(end - 1, chunk.request) for end, chunk in zip(ends, chunks, strict=True) if chunk.samples]

@@ -16,11 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from math import exp
 from types import TracebackType
 
+from torch import Tensor
+
 from policy.engine.cache import Cache
 from policy.engine.config import EngineConfig, SamplingParams
 from policy.engine.errors import EngineError, EngineStopped, QueueFull, RequestError
 from policy.engine.generation import Generation
 from policy.engine.metrics import Metrics, Rate
+from policy.engine.native import Native, NativeError, can_run
 from policy.engine.pack import can_pack
 from policy.engine.pages import PagePool, PageTable
 from policy.engine.prefix import PrefixCache
@@ -80,7 +83,8 @@ class Engine:
             raise RequestError(
                 f"pack_weights needs fp32 or bf16 weights on a CPU with oneDNN, not {weight.dtype} on {weight.device}"
             )
-        self._runner = Runner(model, cache, pack_weights=self._packs)
+        self._native = _native(weight, self.config)
+        self._runner = Runner(model, cache, pack_weights=self._packs, native=self._native)
         self._vocab_size = shape.vocab_size
         self._generations: dict[int, Generation] = {}
         self._marks: dict[Generation, FinishReason] = {}
@@ -160,6 +164,7 @@ class Engine:
         return Metrics(
             version=self.version,
             linear="packed" if self._packs else "plain",
+            kernels="native" if self._native else "torch",
             waiting=len(scheduler.waiting),
             running=len(scheduler.running),
             pages_total=self._pool.n_pages,
@@ -334,3 +339,18 @@ def _page_tokens(model: Decoder, config: EngineConfig) -> int:
             f"{msa.block_size} (leave page_tokens out)"
         )
     return msa.block_size
+
+
+def _native(weight: Tensor, config: EngineConfig) -> Native | None:
+    wanted = config.native_kernels
+    if wanted is False or (wanted is None and not can_run(weight)):
+        return None
+    if not can_run(weight):
+        raise RequestError(f"native_kernels need fp32 or bf16 weights on a CPU, not {weight.dtype} on {weight.device}")
+    try:
+        return Native(weight.dtype)
+    except NativeError as error:
+        if wanted:
+            raise RequestError(f"native_kernels: {error}") from error
+        log.warning("decoding goes through torch, up to 2 times slower: %s", error)
+        return None

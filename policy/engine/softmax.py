@@ -88,11 +88,13 @@ class SoftmaxPlan:
             self._o_RS = self._lse_RS.where(self._lse_RS < len(order), 0)
 
     def __call__(
-        self, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, k_1KLD: Tensor, v_1KLD: Tensor, scale: float
+        self, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, k_cache: Tensor, v_cache: Tensor, scale: float
     ) -> Tensor:
-        """k_1KLD and v_1KLD are the cache, the step's own keys and values in it already -> [T, H, D]."""
+        """Caches [slots, K, D] hold the step's own keys and values already -> [T, H, D]."""
         T, H, D = q_THD.shape
         K = k_TKD.shape[1]
+        # head first, which is how attention wants it
+        k_1KLD, v_1KLD = k_cache.transpose(0, 1)[None], v_cache.transpose(0, 1)[None]
         q_TKGD = q_THD.view(T, K, H // K, D)
         parts = attend_rows(q_TKGD, k_1KLD, v_1KLD, self._single, scale)
         parts += [

@@ -17,6 +17,7 @@ COMMANDS = {
     "": "--help --version",
     "chat": "--help --json --model --option --prompt --system",
     "doctor": "--help --json",
+    "gateway": "--help --json --model --option --out --port",
     "play": "TASK --help --online --out --sandbox",
     "run": "TASK --attempts --help --json --max-turns --model --online --option --out --parallel --sandbox --scaffold --seed "
     "--timeout-s",
@@ -34,6 +35,7 @@ COMMANDS = {
     "traj list": "FILE --help --json",
     "traj recover": "FILE --help --out",
     "traj show": "FILE [ID] --full --help --json",
+    "view": "DIR --help --open --port",
 }
 """Frozen: people's scripts depend on it."""
 

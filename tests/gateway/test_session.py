@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agentgym.call import Call
 from agentgym.errors import ModelError
-from agentgym.gateway import Gateway, Journal, SessionSealed
+from agentgym.gateway import Gateway, Journal, SessionSealed, Wire
 from agentgym.gateway.session import PROMPTS_HELD, Session
 from agentgym.models.scripted import ScriptedModel
 from agentgym.protocols import Delta, Message, Reply
@@ -74,6 +74,22 @@ def test_a_reply_that_comes_back_with_other_blanks_is_realigned(model: TokenFake
     tokens = session.calls[1].tokens
     assert tokens is not None
     assert tokens.n_shared == len(path(session.calls, 0))
+
+
+def test_arguments_that_come_back_with_their_defaults_are_realigned() -> None:
+    def call(arguments: str) -> Message:
+        function = {"name": "Edit", "arguments": arguments}
+        return {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "1", "type": "function", "function": function}],
+        }  # type: ignore[typeddict-item]
+
+    session = Gateway().open(ScriptedModel([Reply(call('{"path": "a", "new": "0"}')), "done", "done"]))
+    session.reply([user("one")])
+    for arguments in ('{"all":false,"new":"0","path":"a"}', '{"new":"","path":"a"}'):
+        session.reply([user("one"), call(arguments), {"role": "tool", "content": "ok", "tool_call_id": "1"}])
+    assert [call.drift for call in session.calls] == ["root", "realigned", "forked"]
 
 
 def test_a_reply_that_comes_back_changed_is_a_fork(session: Session) -> None:
@@ -266,3 +282,36 @@ def test_a_session_of_128_turns_renders_each_message_once(monkeypatch: pytest.Mo
         messages += [said(session.reply(messages)), user(str(turn))]
     assert rendered == 127
     assert threading.active_count() < 10
+
+
+class Slow:
+    """An answer that comes when it is closed: what a policy gives while it samples a long tool call."""
+
+    def __init__(self) -> None:
+        self.waiting, self._closed = threading.Event(), threading.Event()
+
+    def __iter__(self) -> Slow:
+        return self
+
+    def __next__(self) -> Delta:
+        self.waiting.set()
+        assert self._closed.wait(10)
+        raise StopIteration
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+@pytest.mark.parametrize("by", ["seal", "drop"])
+def test_an_answer_that_nobody_wants_is_ended_while_it_is_waited_for(by: str) -> None:
+    slow, model = Slow(), TokenFake()
+    model.sample = lambda *_: slow  # type: ignore[method-assign, assignment, return-value]
+    session = Gateway().open(model)
+    wire = Wire("chat", {}, (), lambda reply: {})
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(lambda: list(session.stream([user("one")], wire=wire)))
+        assert slow.waiting.wait(10)
+        session.seal() if by == "seal" else session.drop(wire)
+        with pytest.raises(SessionSealed if by == "seal" else ModelError):
+            asked.result(10)
+    assert len(session.calls) == (0 if by == "seal" else 1)

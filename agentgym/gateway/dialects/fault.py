@@ -37,11 +37,11 @@ class Fault(Exception):
     """One line: what was found, what was wanted, what to do."""
 
     def __init__(self, kind: Kind, message: str, *, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
         self.kind: Kind = kind
-        self.message = message
+        self.message = " ".join(message.split())
         self.retry_after_s = retry_after_s
         """When to come again, where coming again is of use."""
+        super().__init__(self.message)
 
     @property
     def status(self) -> int:

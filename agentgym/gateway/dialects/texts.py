@@ -99,6 +99,7 @@ class Told:
         left = []
         for delta in wholes:
             said = self.said(delta.kind)
+            self._blanks[delta.kind].clear()  # the whole has them too
             if delta.text.startswith(said) and delta.text != said:
                 left.append(Delta(delta.kind, delta.text[len(said) :]))
         return left

@@ -242,7 +242,8 @@ class NamespacesSandbox:
         return transfer.pack(self._as_root, folder, names, max_bytes, missing_ok)
 
     def listen(self, port: int = 0) -> socket.socket:
-        self._running()
+        if not self.alive():  # its pid 1 may outlive bwrap for a moment
+            raise SandboxLost(f"sandbox {self.id} is not running")
         ours, theirs = socket.socketpair()
         with ours, theirs:
             supervisor().call("listen", theirs.fileno(), id=self.id, port=port)

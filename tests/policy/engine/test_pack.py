@@ -2,8 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from policy.engine.pack import PackedLinear, can_pack, repack, twin
-from policy.model import PackedContext
+from policy.engine.pack import PackedLinear, can_pack
 from tests.policy.engine import tiny
 
 
@@ -22,27 +21,6 @@ def test_a_packed_layer_is_the_layer_and_rows_do_not_see_each_other(
         torch.testing.assert_close(y.double(), wanted, atol={torch.float32: 1e-5, torch.bfloat16: 2e-2}[dtype], rtol=0)
         for n in (1, 2, 3, 8, 16):
             assert torch.equal(packed(x[:n]), y[:n])
-
-
-@pytest.mark.parametrize("kind", ["mixed", "moe"])
-def test_a_twin_follows_its_original_when_told(kind: str) -> None:
-    model = tiny.model(kind)
-    mirrored = twin(model)
-    ids = torch.arange(20)
-
-    def same() -> bool:
-        with torch.inference_mode():
-            a, b = model(ids, PackedContext([20])), mirrored(ids, PackedContext([20]))
-        return torch.allclose(a, b, atol=1e-5)
-
-    assert same()
-    assert any(isinstance(module, PackedLinear) for module in mirrored.modules())
-    assert not any(isinstance(module, PackedLinear) for module in model.modules())
-    model.load_state_dict(tiny.model(kind, seed=3).state_dict())
-    assert not same()
-    repack(mirrored)
-    assert same()
-    assert list(model.state_dict()) == list(tiny.model(kind).state_dict())
 
 
 def test_what_cannot_be_packed() -> None:

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from policy.engine import SamplingParams
+from policy.engine.native import Native
+from policy.engine.paged import PagedPlan
 from policy.engine.pages import PageTable
 from policy.engine.request import Request
 from policy.engine.scheduler import Chunk
@@ -24,8 +26,17 @@ def naive(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float) -> to
 
 
 @pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_any_layout_of_pages_gives_plain_attention(seed: int, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize(
+    ("kernels", "dtype"),
+    [
+        ("torch", torch.float64),
+        ("torch", torch.float32),
+        ("torch", torch.bfloat16),
+        ("native", torch.float32),
+        ("native", torch.bfloat16),
+    ],
+)
+def test_any_layout_of_pages_gives_plain_attention(seed: int, kernels: str, dtype: torch.dtype) -> None:
     rng = random.Random(seed)
     torch.manual_seed(seed)
     k_cache, v_cache = torch.randn(2, 60 * PAGE, K, D, dtype=torch.float64).to(dtype)
@@ -50,8 +61,8 @@ def test_any_layout_of_pages_gives_plain_attention(seed: int, dtype: torch.dtype
         for c in chunks
     ]
     new = torch.cat([slots[i][c.start :] for i, c in enumerate(chunks)])
-    caches = [cache.transpose(0, 1)[None] for cache in (k_cache, v_cache)]
-    found = SoftmaxPlan(chunks, q.device)(q, k_cache[new], v_cache[new], *caches, 0.4)
+    plan = PagedPlan(chunks, PAGE, Native(dtype)) if kernels == "native" else SoftmaxPlan(chunks, q.device)
+    found = plan(q, k_cache[new], v_cache[new], k_cache, v_cache, 0.4)
     row = 0
     for i, chunk in enumerate(chunks):
         rows = slice(row, row + chunk.n)

@@ -1,0 +1,1 @@
+"""`agentgym view`: trajectories as local web pages. It reads files and writes none."""

@@ -1,0 +1,136 @@
+"""The engine's own kernels for a CPU, `native.cpp`: decode attention over pages, RMS norm, SwiGLU.
+
+torch has no attention that reads many requests' pages in one call; a call a request and layer spends more on calling
+than on reading. They are compiled at first use and kept in the user's cache folder,
+a file for each source, compiler and kind of CPU.
+Its threads are torch's own: the library asks for the OpenMP that torch has brought along.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import tempfile
+from ctypes import c_float, c_int, c_int64, c_void_p
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+# N requests, H query heads, K kv heads, D head dim, P pages
+
+_SOURCE = Path(__file__).with_name("native.cpp")
+_FLAGS = ("-std=c++17", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "-Wno-psabi")
+_DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
+_SIGNATURES: dict[str, list[type]] = {
+    "attend": [c_void_p, c_int64, *[c_void_p] * 3, c_int64, *[c_void_p] * 2, *[c_int64] * 5, c_float, c_int],
+    "rms_norm": [*[c_void_p] * 3, *[c_int64] * 2, c_float, c_int],
+    "swiglu": [*[c_void_p] * 2, *[c_int64] * 2, c_int],
+}
+
+
+class NativeError(Exception):
+    """The kernels cannot be had here; the text says why, and what would help."""
+
+
+def can_run(tensor: Tensor) -> bool:
+    """Whether they are for tensors like this one."""
+    return tensor.device.type == "cpu" and tensor.dtype in _DTYPES
+
+
+class Native:
+    """The kernels of one dtype. Tensors are contiguous where nothing else is said; every result is a new tensor."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        """Compiles them if nobody has. Raises NativeError."""
+        library = _library()
+        self._attend, self._rms_norm, self._swiglu = (
+            getattr(library, f"{name}_{_DTYPES[dtype]}") for name in ("attend", "rms_norm", "swiglu")
+        )
+
+    def attend(
+        self,
+        q_NHD: Tensor,
+        k_cache: Tensor,
+        v_cache: Tensor,
+        tables: Tensor,
+        lengths_N: Tensor,
+        page: int,
+        scale: float,
+    ) -> Tensor:
+        """One query a request -> [N, H, D]. Request n sees the first lengths_N[n] tokens of the pages tables[n].
+
+        q: its heads beside one another, any stride between requests. Caches [P * page, K, D]; tables int32 [N, width],
+        lengths int32 [N], 1 or more.
+        """
+        N, H, D = q_NHD.shape
+        out_NHD = torch.empty((N, H, D), dtype=q_NHD.dtype)
+        self._attend(
+            q_NHD.data_ptr(),
+            q_NHD.stride(0),
+            k_cache.data_ptr(),
+            v_cache.data_ptr(),
+            tables.data_ptr(),
+            tables.shape[1],
+            lengths_N.data_ptr(),
+            out_NHD.data_ptr(),
+            *(N, H, k_cache.shape[1], D, page, scale, torch.get_num_threads()),
+        )
+        return out_NHD
+
+    def rms_norm(self, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        """[..., E], rounded once at the end."""
+        x = x.contiguous()
+        y = torch.empty_like(x)
+        E = x.shape[-1]
+        self._rms_norm(x.data_ptr(), weight.data_ptr(), y.data_ptr(), x.numel() // E, E, eps, torch.get_num_threads())
+        return y
+
+    def swiglu(self, gate_up: Tensor) -> Tensor:
+        """[R, 2F], gate before up -> silu(gate) * up, [R, F]; in bf16 the SiLU is rounded too, as torch's is."""
+        R, F = gate_up.shape[0], gate_up.shape[1] // 2
+        y = torch.empty((R, F), dtype=gate_up.dtype)
+        self._swiglu(gate_up.data_ptr(), y.data_ptr(), R, F, torch.get_num_threads())
+        return y
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    compiler = shlex.split(os.environ.get("CXX", "c++"))
+    if shutil.which(compiler[0]) is None:
+        raise NativeError(f"there is no C++ compiler {compiler[0]!r}: install one (apt-get install g++), or set CXX")
+    # the macros name the compiler, its version and all that this CPU can do
+    macros = _run([*compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull])
+    key = blake2b(repr((_FLAGS, compiler, macros)).encode() + _SOURCE.read_bytes(), digest_size=8).hexdigest()
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "agentgym", "native")
+    path = folder / f"{platform.machine()}-{key}.so"
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                made = Path(scratch, "native.so")
+                _run([*compiler, *_FLAGS, str(_SOURCE), "-o", str(made)])
+                # whole or not at all, however many processes compile at once
+                made.replace(path)
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise NativeError(f"the compiled kernels cannot be kept or loaded: {error}") from error
+    for name, types in _SIGNATURES.items():
+        for suffix in _DTYPES.values():
+            function = getattr(library, f"{name}_{suffix}")
+            function.argtypes, function.restype = types, None
+    return library
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        said = (done.stderr.strip() or "nothing").splitlines()[0]
+        raise NativeError(f"`{shlex.join(command)}` failed: {said}")
+    return done.stdout
