@@ -39,8 +39,11 @@ def installed(spec: AgentSpec, backend: Backend) -> Path:
         if not folder.exists():
             partial = folder.with_name(f"{folder.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)  # of an install that was killed
-            _install(spec, backend, partial)
-            partial.rename(folder)
+            try:
+                _install(spec, backend, partial)
+                partial.rename(folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 

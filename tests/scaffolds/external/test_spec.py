@@ -114,3 +114,9 @@ def test_a_scaffold_spec_that_is_wrong_is_said_in_one_line(name: str, said: str)
     with pytest.raises(UsageError) as caught:
         make_scaffold(name)
     assert said in str(caught.value)
+
+
+def test_the_agent_of_the_documentation_is_sound(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "agents.md").read_text()
+    [example] = [block.partition("```")[0] for block in text.split("```toml\n")[1:]]
+    assert load_spec(write(tmp_path, example)).name == "mine"
