@@ -352,5 +352,5 @@ def _native(weight: Tensor, config: EngineConfig) -> Native | None:
     except NativeError as error:
         if wanted:
             raise RequestError(f"native_kernels: {error}") from error
-        log.warning("decoding goes through torch, up to 2 times slower: %s", error)
+        log.warning("decoding goes through torch, which is slower: %s", error)
         return None
