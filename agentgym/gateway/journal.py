@@ -24,8 +24,9 @@ class Journal:
         """The file and its folder are made by the first line."""
         self.path = path
         self._file: int | None = None
-        self._writing, self._syncing = threading.Lock(), threading.Lock()
-        self._n_written = self._n_synced = 0
+        self._joining, self._writing = threading.Lock(), threading.Lock()
+        self._batch = _Batch()
+        """Whose lines are next to be written."""
 
     @staticmethod
     def beside(trajectories: Path) -> Path:
@@ -36,30 +37,47 @@ class Journal:
         """It is on disk when this returns. Raises OSError."""
         # plain ASCII: a lone surrogate in what a model wrote has no UTF-8
         data = json.dumps(line, allow_nan=False).encode("ascii") + b"\n"
+        with self._joining:
+            batch = self._batch
+            batch.lines.append(data)
         with self._writing:
+            if not batch.ended:  # the first of a batch to come here writes it for all
+                with self._joining:
+                    self._batch = _Batch()
+                self._write(batch)
+        if batch.error is not None:
+            raise batch.error
+
+    def _write(self, batch: _Batch) -> None:
+        try:
             if self._file is None:
                 self._file = _open(self.path)
-            file = self._file
-            end = os.fstat(file).st_size
-            view = memoryview(data)
+            end = os.fstat(self._file).st_size
+            view = memoryview(b"".join(batch.lines))
             try:
                 while view:  # a full disk writes less first and fails on the second try
-                    view = view[os.write(file, view) :]
+                    view = view[os.write(self._file, view) :]
             except OSError:
-                os.ftruncate(file, end)
+                os.ftruncate(self._file, end)
                 raise
-            self._n_written += 1
-            mine = self._n_written
-        with self._syncing:
-            if self._n_synced < mine:
-                n = self._n_written
-                os.fdatasync(file)
-                self._n_synced = n
+            os.fdatasync(self._file)
+        except OSError as error:
+            batch.error = error
+        batch.ended = True
 
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
             os.close(file)
+
+
+class _Batch:
+    """Lines that are on disk together, or not at all."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.ended = False
+        self.error: OSError | None = None
 
 
 def _open(path: Path) -> int:

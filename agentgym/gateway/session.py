@@ -104,7 +104,9 @@ class Session:
         self.exceeded: StopReason | None = None
         """The budget that a call ran into."""
         self._journal, self._door = journal, door
+        # looked at once: every look goes through all the members of a Protocol
         self._token_model = model if isinstance(model, TokenModel) else None
+        self._streaming_model = model if isinstance(model, StreamingModel) else None
         self._tree = CallTree()
         self._packer = Packer()
         self._prompts: OrderedDict[int, Prompt] = OrderedDict()
@@ -249,8 +251,8 @@ class Session:
     ) -> Iterator[Any]:
         if prompt is not None and self._token_model is not None:
             return self._token_model.sample(prompt, tools, sampling)
-        if isinstance(self.model, StreamingModel):
-            return self.model.stream(messages, tools, sampling)
+        if self._streaming_model is not None:
+            return self._streaming_model.stream(messages, tools, sampling)
         return iter((self.model.reply(messages, tools, sampling),))
 
     @contextmanager

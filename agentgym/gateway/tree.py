@@ -120,8 +120,11 @@ def _names(messages: Sequence[Message], essence: Any) -> list[bytes]:
     return names
 
 
+_write = json.JSONEncoder(sort_keys=True, default=str).encode
+
+
 def _digest(said: object, before: bytes = b"") -> bytes:
-    return blake2b(before + json.dumps(said, sort_keys=True, default=str).encode(), digest_size=16).digest()
+    return blake2b(before + _write(said).encode(), digest_size=16).digest()
 
 
 def _essence(message: Message) -> tuple[str, str, list[tuple[str, str]]]:
