@@ -5,20 +5,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from agentgym.index import Entry
-from agentgym.viewer import diff, episode, forks, format, prose, table, turns
+from agentgym.viewer import diff, episode, forks, table, turns
 from agentgym.viewer import tokens as token_cells
 from agentgym.viewer.episode import EpisodeView
 from agentgym.viewer.passage import PIECE_CHARS
 from agentgym.viewer.runs import Folder, Run
-from agentgym.viewer.visible import visible
+from agentgym.viewer.templating import templates
 
 LIVE = "live-"
 """An episode in flight is addressed by this and its id; a recorded one by its number in the file."""
@@ -52,7 +49,7 @@ class Pages:
         self._folder = folder
         self._process = secrets.token_hex(4)
         self._recorded = lru_cache(maxsize=2)(_recorded)
-        self._templates = _templates()
+        self._templates = templates()
 
     def runs(self) -> Page:
         """The runs of the folder."""
@@ -273,35 +270,6 @@ def _run_values(run: Run, query: table.Query) -> dict[str, Any]:
     }
 
 
-@cache
-def _templates() -> Environment:
-    """Compiled now, and not while somebody waits for a page."""
-    made = Environment(
-        loader=PackageLoader("agentgym.viewer"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    made.filters.update(
-        count=format.count,
-        seconds=format.seconds,
-        size=format.size,
-        reward=format.reward,
-        short=format.short,
-        tone=format.tone,
-        when=format.when,
-        pieces=prose.pieces,
-        urlencode=partial(quote, errors="replace"),
-        segment=partial(quote, safe="", errors="replace"),
-    )
-    made.globals.update(query_of=table.Query().text, ending=table.ending)
-    for name in made.list_templates():
-        made.get_template(name)
-    return made
-
-
 def _recorded(run: Run, entry: Entry) -> EpisodeView:
     return episode.recorded(run.read(entry))
 
@@ -315,8 +283,3 @@ def _shown_of(files: Sequence[diff.FileDiff]) -> list[list[diff.Line]]:
         n_lines, n_chars = n_lines - len(lines), n_chars - sum(len(line.text) for line in lines)
         shown.append(lines)
     return shown
-
-
-def _shown(value: Any) -> Any:
-    """What a template puts out: nothing of it hides."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -19,7 +19,7 @@ from agentgym.lines import LineFile
 from agentgym.trajectory import Trajectory
 from agentgym.viewer.journal import Journal, Session
 
-WAIT_S = 0.2
+WAIT_S = 0.1
 """For files that are being read, before a page shows what there is."""
 
 QUIET_S = 3600.0

@@ -147,9 +147,7 @@ async def _answer(request: web.Request, find: Callable[[], Page]) -> web.StreamR
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return web.Response(status=304, headers=headers)
     text = await asyncio.to_thread(page.render)
-    response = web.Response(text=text, content_type="text/html", headers=headers)
-    response.enable_compression()
-    return response
+    return web.Response(text=text, content_type="text/html", headers=headers)
 
 
 def _episode(request: web.Request) -> tuple[str, str]:
