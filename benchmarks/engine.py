@@ -9,12 +9,14 @@ done, which is what `generate` does with a list of prompts. All answers are gree
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import random
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from importlib import import_module
@@ -66,7 +68,7 @@ def measure(dtype: torch.dtype, *, quick: bool) -> list[Row]:
     peer = Peer(model, dtype)
     rows = decode_rows(model, peer, name, quick=quick)
     rows += ragged_rows(model, peer, name, quick=quick)
-    del peer
+    peer.close()
     rows += prefix_rows(model, name, n=1 if quick else 3)
     rows += logprob_rows(model, name)
     rows += batch_rows(model, name)
@@ -216,29 +218,53 @@ def leak_rows(model: Decoder, name: str) -> list[Row]:
 
 
 class Peer:
-    """transformers, with our weights written to a folder and read by it."""
+    """transformers in a process of its own, with our weights written to a folder and read by it.
+
+    In one process the two would share OpenMP, which lets threads sleep the sooner the more of them there are.
+    """
 
     def __init__(self, model: Decoder, dtype: torch.dtype) -> None:
-        try:
-            transformers: Any = import_module("transformers")
-        except ImportError:
-            raise SystemExit("this benchmark needs transformers: pip install 'agentgym[dev]'") from None
-        transformers.utils.logging.set_verbosity_error()
-        transformers.utils.logging.disable_progress_bar()
-        with tempfile.TemporaryDirectory() as scratch, redirect_stderr(StringIO()):
-            folder = save(model, Path(scratch) / "policy", model_type="llama")
-            self._model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
-        self._model.generation_config.eos_token_id = None
-        self._model.generation_config.pad_token_id = 0
+        self._scratch = tempfile.TemporaryDirectory()
+        folder = save(model, Path(self._scratch.name) / "policy", model_type="llama")
+        spawn = multiprocessing.get_context("spawn")
+        self._process = ProcessPoolExecutor(1, spawn, initializer=_load_peer, initargs=(folder, dtype))
+        self.generate([ids(32, seed=0)], 1)
 
     def generate(self, prompts: list[list[int]], n: int) -> None:
         """n tokens for each prompt."""
-        longest = max(map(len, prompts))
-        padded = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])
-        real = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-        with torch.inference_mode():
-            out: Tensor = self._model.generate(padded, attention_mask=real, do_sample=False, max_new_tokens=n)
-        assert out.shape[1] == longest + n, "the peer stopped early"
+        self._process.submit(_generate, prompts, n).result()
+
+    def close(self) -> None:
+        self._process.shutdown()
+        self._scratch.cleanup()
+
+
+_peer: Any = None
+"""The model of the peer's process."""
+
+
+def _load_peer(folder: Path, dtype: torch.dtype) -> None:
+    global _peer
+    try:
+        transformers: Any = import_module("transformers")
+    except ImportError:
+        raise SystemExit("this benchmark needs transformers: pip install 'agentgym[dev]'") from None
+    torch.set_num_threads(THREADS)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    with redirect_stderr(StringIO()):
+        _peer = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+    _peer.generation_config.eos_token_id = None
+    _peer.generation_config.pad_token_id = 0
+
+
+def _generate(prompts: list[list[int]], n: int) -> None:
+    longest = max(map(len, prompts))
+    padded = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])
+    real = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    with torch.inference_mode():
+        out: Tensor = _peer.generate(padded, attention_mask=real, do_sample=False, max_new_tokens=n)
+    assert out.shape[1] == longest + n, "the peer stopped early"
 
 
 def ids(n: int, *, seed: int) -> list[int]:

@@ -11,13 +11,10 @@ from typing import Any, cast
 from rich.text import Text
 
 from agentgym import entry
-from agentgym.cli.console import busy, note, stderr
+from agentgym.cli.console import busy, note, plain, stderr
 from agentgym.errors import ModelError, UsageError, model_failures
 from agentgym.nearest import nearest
 from agentgym.protocols import Delta, Message, Reply, StreamingModel
-
-# what a model writes must not move the cursor or retitle the window
-_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
 
 
 class Conversation:
@@ -109,7 +106,7 @@ class Conversation:
 
     def _show(self, piece: Delta, *, after_reasoning: bool) -> None:
         """Content is the result; reasoning goes where progress goes, dim."""
-        text = piece.text.translate(_CONTROLS)
+        text = plain(piece.text)
         if piece.kind == "reasoning":
             self._stderr.print(Text(text, style="dim"), end="", soft_wrap=True)
             return
@@ -126,6 +123,6 @@ class Conversation:
         print(flush=True)
         for call in reply.message.get("tool_calls", ()):
             function = call["function"]
-            note(f"calls {function['name']} {function['arguments']}".translate(_CONTROLS), "dim")
+            note(plain(f"calls {function['name']} {function['arguments']}"), "dim")
         if reply.finish_reason == "length":
             note(f"cut off after {reply.usage.completion_tokens} tokens", "dim")

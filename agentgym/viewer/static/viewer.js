@@ -105,7 +105,12 @@ function adoptTools(fresh) {
 
 // ---------------------------------------------------------------------------------------------- where one is
 
+// a key has said which turn it is: what comes into view on the way there is another
+const STEER_MS = 400;
+let steered = -STEER_MS;
+
 const turnsInView = new IntersectionObserver((entries) => {
+  if (performance.now() - steered < STEER_MS) return;
   for (const entry of entries) if (entry.isIntersecting) mark(entry.target);
 }, { rootMargin: "-15% 0px -75% 0px" });
 
@@ -131,6 +136,7 @@ function move(by) {
   const here = rows.findIndex((row) => row.classList.contains("here") || row === document.activeElement);
   const next = rows[here < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(here + by, 0), rows.length - 1)];
   if (next === undefined) return;
+  steered = performance.now();
   next.focus({ preventScroll: true });
   const isTurn = next.classList.contains("turn");
   next.scrollIntoView({ block: isTurn ? "start" : "nearest" });

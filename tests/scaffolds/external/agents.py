@@ -26,30 +26,39 @@ def shell(agent: str, command: str) -> Action:
     return "Bash" if agent == "claude-code" else "bash", {"command": command, "description": "run it"}
 
 
-FIXES: Mapping[str, Sequence[Action]] = {
+LOOK = f"grep -n usecs {FILE}"
+SCRIPTS: Mapping[str, Sequence[Action]] = {
     "claude-code": [
+        shell("claude-code", LOOK),
         ("Read", {"file_path": FILE}),
         ("Edit", {"file_path": FILE, "old_string": BEFORE, "new_string": AFTER}),
     ],
     "kilo": [
+        shell("kilo", LOOK),
         ("grep", {"pattern": "usecs", "path": "/testbed/src"}),
         ("read", {"filePath": FILE}),
         ("edit", {"filePath": FILE, "oldString": BEFORE, "newString": AFTER}),
     ],
     "droid": [
+        shell("droid", LOOK),
         ("Grep", {"pattern": "usecs", "path": "/testbed/src"}),
         ("Read", {"file_path": FILE}),
         ("Edit", {"file_path": FILE, "old_str": BEFORE, "new_str": AFTER}),
     ],
 }
-"""What fixes `isodate`, by agent."""
+"""What fixes `isodate`, by agent: one call a reply; the reply after the last ends the work."""
 
 
 def isodate() -> Task:
     return load_task(REPOSITORY / "tasks/repos/isodate-fraction-of-second-grows")
 
 
-def scripted(*script: Action | str) -> ScriptedModel:
+def scripted(agent: str) -> ScriptedModel:
+    """A model that fixes `isodate`."""
+    return playing(*SCRIPTS[agent], "Six digits now.")
+
+
+def playing(*script: Action | str) -> ScriptedModel:
     """A model that plays the script to the main conversation, and gives a title to who asks for one."""
 
     def reply(messages: Sequence[Message]) -> Reply | str:

@@ -12,13 +12,13 @@ from agentgym.protocols import Backend, StopReason
 from agentgym.rollout import Job, rollout
 from agentgym.scaffold import MountingScaffold
 from tests.require import unavailable
-from tests.scaffolds.external.agents import FIXES, isodate, scripted, shell
+from tests.scaffolds.external.agents import SCRIPTS, isodate, playing, scripted, shell
 from tests.scaffolds.external.test_endings import make
 
 pytestmark = pytest.mark.agents
 
 
-@pytest.fixture(params=sorted(FIXES))
+@pytest.fixture(params=sorted(SCRIPTS))
 def agent(request: pytest.FixtureRequest, backend: Backend) -> MountingScaffold:
     """Each of them, installed."""
     scaffold = make_scaffold(request.param)
@@ -31,11 +31,10 @@ def agent(request: pytest.FixtureRequest, backend: Backend) -> MountingScaffold:
 
 
 def test_an_agent_solves_a_real_task(agent: MountingScaffold, backend: Backend) -> None:
-    script = [shell(agent.name, "grep -n usecs src/isodate/isostrf.py"), *FIXES[agent.name]]
-    trajectory = rollout(Job(isodate(), agent, scripted(*script, "Six digits now.")), backend)
+    trajectory = rollout(Job(isodate(), agent, scripted(agent.name)), backend)
     assert (trajectory.stop_reason, trajectory.reward, trajectory.error) == (StopReason.SUBMITTED, 1.0, None)
     steps = [step for turn in trajectory.turns for step in turn.steps]
-    assert [step.name for step in steps] == [name for name, _ in script]
+    assert [step.name for step in steps] == [name for name, _ in SCRIPTS[agent.name]]
     assert not any(step.is_error for step in steps)
     assert not any(call.error for call in trajectory.calls)
     assert "Six digits now." in trajectory.log
@@ -44,7 +43,7 @@ def test_an_agent_solves_a_real_task(agent: MountingScaffold, backend: Backend) 
 def test_an_agent_goes_on_with_its_conversation(agent: MountingScaffold, backend: Backend, tmp_path: Path) -> None:
     task = make(tmp_path / "task", {"one": "Say hello.", "two": "Say it again."}, "hello", "again")
     first, second = (shell(agent.name, f"echo {word} >> /app/log.txt") for word in ("hello", "again"))
-    trajectory = rollout(Job(task, agent, scripted(first, "Said.", second, "Said again.")), backend)
+    trajectory = rollout(Job(task, agent, playing(first, "Said.", second, "Said again.")), backend)
     assert trajectory.error is None
     assert trajectory.outcome is not None
     assert trajectory.outcome.step_rewards == [1.0, 1.0]
