@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from agentgym.gateway.reading import raw_lines, unfinished
 
 N_KILLS = 50
 N_CLIENTS = 3
-LATEST_S = 0.15
+CALL_S = 0.02
+"""About what a call takes."""
 
 
 @pytest.fixture
@@ -56,6 +58,12 @@ class Client(threading.Thread):
                 self.answered.append(question)
 
 
+def await_answers(clients: list[Client], n: int) -> None:
+    deadline = time.monotonic() + 10
+    while sum(len(client.answered) for client in clients) < n and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
 def test_every_completed_call_is_readable_afterwards(nursery: subprocess.Popen[str], tmp_path: Path) -> None:
     assert nursery.stdin is not None
     assert nursery.stdout is not None
@@ -69,7 +77,8 @@ def test_every_completed_call_is_readable_afterwards(nursery: subprocess.Popen[s
         clients = [Client(f"client {n}", f"http://127.0.0.1:{port}", key) for n in range(N_CLIENTS)]
         for client in clients:
             client.start()
-        clients[0].join(rng.uniform(0.02, LATEST_S))
+        await_answers(clients, rng.randint(1, 8))
+        time.sleep(rng.uniform(0, CALL_S))
         os.kill(int(pid), signal.SIGKILL)
         for client in clients:
             client.join(30)
