@@ -9,6 +9,9 @@ Data alone; `gateway/` makes it, `trajectory.py` holds it.
 
 from __future__ import annotations
 
+import json
+import math
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, GetPydanticSchema
@@ -23,6 +26,27 @@ class Record(BaseModel):
     """What all parts of a trajectory share: unknown keys are refused, and so are NaN and infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def to_json(data: Any) -> bytes:
+    """Plain ASCII, of plain data or of what `model_dump()` gives. Models write what is no valid Unicode, also into keys,
+    where pydantic's own dump fails, and numbers that are no JSON: those become null."""
+    try:
+        text = json.dumps(data, allow_nan=False, default=datetime.isoformat)
+    except ValueError:
+        text = json.dumps(_finite(data), allow_nan=False, default=datetime.isoformat)
+    return text.encode("ascii")
+
+
+def _finite(data: Any) -> Any:
+    match data:
+        case float():
+            return data if math.isfinite(data) else None
+        case dict():
+            return {key: _finite(value) for key, value in data.items()}
+        case list() | tuple():
+            return [_finite(value) for value in data]
+    return data
 
 
 Drift = Literal["root", "clean", "realigned", "forked"]

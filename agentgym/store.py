@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from agentgym.call import to_json
 from agentgym.errors import UsageError
 from agentgym.lines import LineFile
 from agentgym.trajectory import FORMAT_VERSION, Trajectory
@@ -63,7 +64,7 @@ class TrajectoryStore:
 
 def encode(trajectory: Trajectory) -> bytes:
     """One line of plain ASCII: text that is no valid Unicode (models write such) would not survive as UTF-8."""
-    return json.dumps(trajectory.model_dump(mode="json"), allow_nan=False).encode("ascii") + b"\n"
+    return to_json(trajectory.model_dump()) + b"\n"
 
 
 def decode(line: bytes, where: str) -> Trajectory | None:

@@ -250,3 +250,11 @@ def test_other_formats_are_refused_by_file_and_line(store: TrajectoryStore, line
         list(store)
     assert str(caught.value).startswith(f"{store.path}:2: ")
     assert said in str(caught.value)
+
+
+def test_text_that_is_no_unicode_survives_as_a_key_too(tmp_path: Path) -> None:
+    step = make_trajectory("ls").turns[0].steps[0].model_copy(update={"arguments": {"env": {"\ud800": "\udfff"}}})
+    turn = make_trajectory("ls").turns[0].model_copy(update={"steps": [step]})
+    store = TrajectoryStore(tmp_path / "a.jsonl")
+    store.append(make_trajectory("ls", turns=[turn]))
+    assert next(iter(store)).turns == [turn]

@@ -112,7 +112,7 @@ def _samples(trajectory: Trajectory) -> Iterator[dict[str, Any]]:
         raise UsageError(f"trajectory {trajectory.id} has no calls on record, so there are no token ids to train on")
     try:
         for sample in samples(trajectory.calls):
-            yield {"trajectory": trajectory.id, "reward": trajectory.reward, **sample.model_dump(mode="json")}
+            yield {"trajectory": trajectory.id, "reward": trajectory.reward, **sample.model_dump()}
     except UsageError as error:
         raise UsageError(f"trajectory {trajectory.id}: {error}") from None
 

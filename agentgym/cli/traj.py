@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agentgym.call import to_json
 from agentgym.cli.console import note, plain, print_json, seconds, size, stdout, table
 from agentgym.cli.export import export
 from agentgym.errors import UsageError
@@ -58,7 +60,7 @@ def show(
 
     found = _one(file, id)
     if as_json:
-        print_json(found.model_dump(mode="json"))
+        print_json(json.loads(to_json(found.model_dump())))
     else:
         trajectory.show(found, full=full)
 

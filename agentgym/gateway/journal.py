@@ -9,12 +9,13 @@ A crash of agent, gateway or machine loses the call in flight. Writers that come
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from agentgym.call import to_json
 
 
 class Journal:
@@ -35,8 +36,7 @@ class Journal:
 
     def write(self, line: Mapping[str, Any]) -> None:
         """It is on disk when this returns. Raises OSError."""
-        # plain ASCII: a lone surrogate in what a model wrote has no UTF-8
-        data = json.dumps(line, allow_nan=False).encode("ascii") + b"\n"
+        data = to_json(line) + b"\n"
         with self._joining:
             batch = self._batch
             batch.lines.append(data)

@@ -338,7 +338,7 @@ class Session:
         if self._journal is None:
             return
         index = len(self._tree.calls)
-        line = {"kind": "call", "session": self.id, "index": index, "call": call.model_dump(mode="json")}
+        line = {"kind": "call", "session": self.id, "index": index, "call": call.model_dump()}
         packed = self._packer.pack(asked.wire.request, index) if asked.wire is not None else None
         if packed is not None:
             line |= {"request": packed.body, "response": response}
