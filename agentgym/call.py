@@ -29,7 +29,7 @@ class Record(BaseModel):
 
 
 def to_json(data: Any) -> bytes:
-    """Plain ASCII, of plain data or of what `model_dump()` gives. Models write what is no valid Unicode, also into keys,
+    """Plain ASCII, of plain data or of what `model_dump()` gives. Models write what is no valid Unicode, in keys too,
     where pydantic's own dump fails, and numbers that are no JSON: those become null."""
     try:
         text = json.dumps(data, allow_nan=False, default=datetime.isoformat)
