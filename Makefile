@@ -57,6 +57,7 @@ bench: setup ## the figures of the README, into benchmarks/results/
 	$(BIN)/python -m benchmarks.env --json benchmarks/results/env.json
 	$(BIN)/python -m benchmarks.kernels --json benchmarks/results/kernels.json
 	$(BIN)/python -m benchmarks.engine --json benchmarks/results/engine.json
+	$(BIN)/python -m benchmarks.gateway --json benchmarks/results/gateway.json
 	$(BIN)/python -m benchmarks.convert --json benchmarks/results/convert.json
 	$(BIN)/python -m benchmarks.gateway --json benchmarks/results/gateway.json
 	$(BIN)/python -m benchmarks.async_rl --json benchmarks/results/async_rl.json

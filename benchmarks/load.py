@@ -11,7 +11,7 @@ import multiprocessing
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection
@@ -38,21 +38,23 @@ def process() -> ProcessPoolExecutor:
 
 def latencies(targets: Mapping[str, Target], body: bytes, n: int) -> dict[str, list[float]]:
     """Milliseconds from a request's first byte to the answer's last, one at a time, the targets taking turns."""
-    connections = {name: HTTPConnection("127.0.0.1", target.port) for name, target in targets.items()}
     samples: dict[str, list[float]] = {name: [] for name in targets}
-    for turn in range(n + n // 10):
-        for name, target in targets.items():
-            began = time.perf_counter()
-            connections[name].request("POST", target.path, body, target.headers)
-            answer = connections[name].getresponse()
-            said = answer.read()
-            took = 1000 * (time.perf_counter() - began)
-            if answer.status != 200:
-                raise SystemExit(f"{name}: {answer.status}: {said[:500]!r}")
-            if turn >= n // 10:  # the first warm up
-                samples[name].append(took)
-    for connection in connections.values():
-        connection.close()
+    with ExitStack() as stack:
+        connections = {
+            name: stack.enter_context(closing(HTTPConnection("127.0.0.1", target.port)))
+            for name, target in targets.items()
+        }
+        for turn in range(n + n // 10):
+            for name, target in targets.items():
+                began = time.perf_counter()
+                connections[name].request("POST", target.path, body, target.headers)
+                answer = connections[name].getresponse()
+                said = answer.read()
+                took = 1000 * (time.perf_counter() - began)
+                if answer.status != 200:
+                    raise SystemExit(f"{name}: {answer.status}: {said[:500]!r}")
+                if turn >= n // 10:  # the first warm up
+                    samples[name].append(took)
     return samples
 
 
@@ -74,6 +76,8 @@ async def _flood(targets: Sequence[Target], body: bytes, seconds: float) -> int:
         _, client = await loop.create_connection(partial(_Client, raw, until), "127.0.0.1", target.port)
         clients.append(client)
     await asyncio.gather(*(client.done for client in clients))
+    if refusal := next((client.refusal for client in clients if client.refusal), None):
+        raise SystemExit(f"a request was refused: {refusal.splitlines()[0]}")
     return sum(client.n_answered for client in clients)
 
 
@@ -109,6 +113,8 @@ class _Client(_Messages):
     def __init__(self, request: bytes, until: float) -> None:
         super().__init__()
         self.n_answered = 0
+        self.refusal = ""
+        """Head of an answer that is none; nothing is sent after it."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._request, self._until = request, until
 
@@ -118,7 +124,8 @@ class _Client(_Messages):
 
     def message_received(self, head: bytes) -> None:
         if b" 200 " not in head.split(b"\r\n", 1)[0]:
-            self.done.set_exception(SystemExit(f"answered {head[:200]!r}"))
+            self.refusal = head.decode()
+            self.transport.close()
         elif time.monotonic() < self._until:
             self.n_answered += 1
             self.transport.write(self._request)

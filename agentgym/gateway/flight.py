@@ -30,7 +30,7 @@ class Flight:
         self.answer: Answer | None = None
         """How the reply is put; None until the request has been read."""
         self.stream = False
-        """Whether the client wants it as it comes."""
+        """Whether the client wants it as it comes; known once there is an answer."""
         self.deltas: list[Delta] = []
         self.reply: Reply | None = None
         self.body: bytes = b""
@@ -80,8 +80,9 @@ class Flight:
     def _run(self) -> None:
         request = read_json(self._raw)
         asked = self.dialect.parse(request, self.session.name)
-        self.stream, self.answer = asked.stream, asked.answer
-        self._tell()
+        self.answer, self.stream = asked.answer, asked.stream
+        if self.stream:  # whoever waits for the whole need not hear of its beginning
+            self._tell()
         self._wire = Wire(self.dialect.NAME, request, asked.stripped, self._respond)
         pieces = self.session.stream(asked.messages, asked.tools, asked.sampling, wire=self._wire)
         with closing(pieces):  # type: ignore[type-var]  # a generator, whatever else it is

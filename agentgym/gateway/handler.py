@@ -77,11 +77,9 @@ class Handler:
         flight = self.flights.join(session, dialect, raw, retried=retried)
         answered = False
         try:
-            await _until(flight, lambda: flight.done or flight.answer is not None)
+            await _until(flight, lambda: flight.done or flight.stream)
             if flight.stream:
                 await _until(flight, lambda: flight.done or bool(flight.deltas), timeout_s=HEADERS_WITHIN_S)
-            else:
-                await _until(flight, lambda: flight.done)
             if flight.fault is not None:
                 response: web.StreamResponse = _refused(dialect, flight.fault)
             elif flight.stream:

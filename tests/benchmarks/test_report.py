@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from benchmarks.report import Row, interleaved, lower, result
+from benchmarks.report import Row, higher, interleaved, lower, result
 from benchmarks.sandbox import descendants
 
 
@@ -49,3 +49,10 @@ def test_actions_take_turns() -> None:
 
 def test_descendants_hold_the_process_itself() -> None:
     assert os.getpid() in descendants(os.getpid())
+
+
+@pytest.mark.parametrize(("value", "met"), [(2000.0, True), (1999.0, False)])
+def test_more_is_better_where_it_is_said(value: float, met: bool) -> None:
+    row = higher("calls", value, "calls/s", peer="proxy", peer_value=500.0, at_least=2000, ratio_at_least=1)
+    assert (row.met, row.target, row.ratio) == (met, ">= 2000 calls/s, >= 1x", value / 500)
+    assert higher("calls", value, "calls/s").met is None
