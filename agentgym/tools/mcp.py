@@ -165,8 +165,11 @@ class McpConnection:
         return McpTool(name, listed.description or listed.title or "", self, listed.name, listed.input_schema)
 
     def _complaint(self, what: str, error: BaseException) -> str:
-        self._stderr.seek(0)
-        said = self._stderr.read().strip().rpartition("\n")[2]
+        try:
+            self._stderr.seek(0)
+            said = self._stderr.read().strip().rpartition("\n")[2]
+        except ValueError:  # another thread has closed the connection meanwhile
+            said = ""
         return f"MCP server {self.config.name!r} {what}: {_reason(error)}" + (f"; it wrote {said!r}" if said else "")
 
 
