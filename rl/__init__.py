@@ -1,1 +1,1 @@
-"""Floor 3: trains. Empty until the training loop is built."""
+"""Floor 3: trains a policy on the rewards of its own episodes."""
