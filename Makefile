@@ -56,6 +56,7 @@ bench: setup ## the figures of the README, into benchmarks/results/
 	$(BIN)/python -m benchmarks.kernels --json benchmarks/results/kernels.json
 	$(BIN)/python -m benchmarks.engine --json benchmarks/results/engine.json
 	$(BIN)/python -m benchmarks.convert --json benchmarks/results/convert.json
+	$(BIN)/python -m benchmarks.async_rl --json benchmarks/results/async_rl.json
 
 clean: ## everything that was made here, cached images included
 	-$(BIN)/agentgym sandbox prune --images

@@ -91,8 +91,8 @@ def simulated(n_steps: int) -> list[Row]:
         Row("simulated: FIFO, N = 4 C", fifo.groups_per_min, "groups/min", bound=fifo.idle()),
         Row("simulated: greedy", greedy.groups_per_min, "groups/min", bound=f"{greedy.idle()}; {greedy.quick_first()}"),
         Row("simulated: sync", sync.groups_per_min, "groups/min", bound=sync.idle()),
-        lower("simulated: lag of windowed FIFO, N = 4 C", windowed.lag_max, "groups", bound=f"N + W - 2; {windowed.quick_first()}",
-              at_most=scheduler.lag_bound),
+        lower("simulated: lag of windowed FIFO, N = 4 C", windowed.lag_max, "groups",
+              bound=f"N + W - 2; {windowed.quick_first()}", at_most=scheduler.lag_bound),
         Row(f"simulated: windowed FIFO, 1 episode in 1000 hangs, no timeout, head deadline {HEAD_DEADLINE_S:.0f} s",
             hanging.groups_per_min, "groups/min", bound=f"{given_up} groups given up; {hanging.idle()}"),
     ]  # fmt: skip

@@ -101,7 +101,7 @@ def policy_gradient(
         raise ValueError(f"found {found}, wanted float32 or float64 and bool: small differences of logprobs matter")
     # what lies outside the mask may be anything, NaN included, and must not reach the gradient
     logprobs_T = trainer_logprobs_T.where(mask_T, 0)
-    log_ratio_T = (logprobs_T.detach() - sampler_logprobs_T).where(mask_T, 0)
+    log_ratio_T = (logprobs_T - sampler_logprobs_T).detach().where(mask_T, 0)
     ratio_T = log_ratio_T.clamp(-_LOG_RATIO_MAX, _LOG_RATIO_MAX).exp()
     weight_T = ratio_T.clamp(max=config.w_max) if config.importance else torch.ones_like(ratio_T)
     weight_T = weight_T * (mask_T & _trusted(ratio_T, advantages_T, config))
