@@ -1,4 +1,4 @@
-"""AdamW whose weights and moments are fp32 whatever the model computes in: bf16 would lose eps, moments and small steps.
+"""AdamW whose weights and moments are fp32 whatever the model computes in: bf16 would lose eps and small steps.
 
 MiniMax-M1 (arXiv 2506.13585, section 3.2) found gradients from 1e-18 to 1e-5, hence the eps. Weights in bf16 or fp16
 get an fp32 master, in which the gradients of all microbatches are summed too. It knows no model: names and weights.

@@ -52,7 +52,7 @@ class _Unit:
 
 def _first_fit_decreasing(units: Sequence[_Unit], room: int) -> list[_Unit]:
     bins: list[_Unit] = []
-    for unit in sorted(units, key=lambda unit: -unit.n_tokens):
+    for unit in sorted(units, key=lambda unit: (-unit.n_tokens, min(unit.sequences))):
         for bin in bins:
             if bin.n_tokens + unit.n_tokens <= room:
                 bin.n_tokens += unit.n_tokens

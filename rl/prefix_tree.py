@@ -12,7 +12,7 @@ nor of what a token is worth: a node is split where ids differ and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -67,6 +67,26 @@ def radix_trie(sequences: Sequence[Ids]) -> list[Node]:
     return nodes
 
 
+def _longer_first(nodes: Sequence[Node]) -> list[Node]:
+    """The same trie, still depth first, of children the one with most tokens below it first: it makes long chains."""
+    below = [node.end - node.begin for node in nodes]
+    children: list[list[int]] = [[] for _ in nodes]
+    roots: list[int] = []
+    for number in reversed(range(len(nodes))):
+        parent = nodes[number].parent
+        if parent >= 0:
+            below[parent] += below[number]
+        (children[parent] if parent >= 0 else roots).append(number)
+    ordered: list[Node] = []
+    pending = [(number, -1) for number in roots]
+    while pending:
+        number, parent = pending.pop()
+        ordered.append(replace(nodes[number], parent=parent))
+        lightest_first = sorted(children[number], key=lambda child: below[child])
+        pending += [(child, len(ordered) - 1) for child in lightest_first]
+    return ordered
+
+
 def _parts(shared: Sequence[int], first: int, last: int, depth: int) -> list[tuple[int, int]]:
     """The sequences first to last, all alike up to depth, by what comes next."""
     starts = [first, *(s for s in range(first + 1, last) if shared[s] <= depth), last]
@@ -91,7 +111,7 @@ class PrefixTree:
     @classmethod
     def of(cls, sequences: Sequence[Ids]) -> PrefixTree:
         """What is shared once. ValueError: no sequence, or an empty one."""
-        nodes = radix_trie(sequences)
+        nodes = _longer_first(radix_trie(sequences))
         forest = Forest(tuple(node.end - node.begin for node in nodes), tuple(node.parent for node in nodes))
         ids_T = np.concatenate([sequences[node.sequence][node.begin : node.end] for node in nodes])
         segment_of = {sequence: number for number, node in enumerate(nodes) for sequence in node.ending}

@@ -33,10 +33,14 @@ class TrainingSample:
 
     def __post_init__(self) -> None:
         n = sum(self.loss_mask)
-        counts = [len(self.ids), len(self.advantages), n if self.sampler_logprobs is None else len(self.sampler_logprobs)]
+        counts = [
+            len(self.ids),
+            len(self.advantages),
+            n if self.sampler_logprobs is None else len(self.sampler_logprobs),
+        ]
         if counts != [len(self.loss_mask), n, n]:
             raise ValueError(
-                f"found {len(self.loss_mask)} places in a loss mask, {n} of them True, for {counts[0]} ids, {counts[1]} "
+                f"found {len(self.loss_mask)} places in a loss mask, {n} of them True, {counts[0]} ids, {counts[1]} "
                 f"advantages and {counts[2]} sampler logprobs: wanted one an id, and one of the others for each True"
             )
         if not n or self.loss_mask[0]:
