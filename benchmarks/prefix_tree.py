@@ -3,19 +3,19 @@
     python -m benchmarks.prefix_tree [--quick] [--json FILE]
 
 The bound is total / unique tokens: what a model would gain that spends its time on tokens alone. Both sides are packed
-to the same budget and make the same gradients, which is checked before anything is timed.
+to the same budget; that they compute the same is checked before anything is timed.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
 import torch
 
-from benchmarks.report import Row, arguments, interleaved, publish
+from benchmarks.report import Row, arguments, interleaved, lower, publish
 from policy.config import PolicyConfig
 from policy.model import Decoder
 from rl.cispo import ObjectiveConfig
@@ -23,7 +23,9 @@ from rl.optimizer import OptimizerConfig
 from rl.sample import TrainingSample
 from rl.trainer import Trainer, TrainerConfig
 
-VOCAB = 4096
+VOCAB = 1024
+"""So small that the head's part of the work is that of a large model: it sees trained tokens alone, which no tree makes
+fewer."""
 OF_BOUND, SHARED_ENOUGH = 0.85, 8.0
 """The target: this part of the bound, where tokens are shared so often."""
 
@@ -44,7 +46,7 @@ def main() -> None:
     if DEVICE == "cpu":
         torch.set_num_threads(2)
     part = 2 if options.quick else 1
-    rows = [row for workload in workloads(part) for row in measure(workload, n=1 if options.quick else 3)]
+    rows = [row for workload in workloads(part) for row in measure(workload, n=1 if options.quick else 2)]
     publish("prefix_tree", rows, {"torch": version("torch"), "device": DEVICE}, options.json)
 
 
@@ -83,23 +85,27 @@ def workloads(part: int) -> list[Workload]:
 
 
 def measure(workload: Workload, n: int) -> list[Row]:
-    tree, flat = (_trainer(share) for share in (True, False))
-    _same_gradients(tree, flat, workload.samples)
-    metrics = {name: trainer.train_step(workload.samples) for name, trainer in (("tree", tree), ("flat", flat))}
-    times = interleaved(n, tree=_timed(tree, workload.samples), flat=_timed(flat, workload.samples))
+    trainers = {"tree": _trainer(share=True), "flat": _trainer(share=False)}
+    _same_logprobs(trainers["tree"], trainers["flat"], workload.samples)
+    metrics: dict[str, dict[str, float]] = {}
+
+    def step(name: str) -> None:
+        metrics[name] = trainers[name].train_step(workload.samples)
+        if DEVICE == "cuda":
+            torch.cuda.synchronize()
+
+    times = interleaved(n, tree=lambda: step("tree"), flat=lambda: step("flat"))
     total, unique = (metrics[name]["computed_tokens"] for name in ("flat", "tree"))
-    bound = total / unique
-    ratio = times["flat"] / times["tree"]
+    bound, ratio = total / unique, times["flat"] / times["tree"]
     shared_enough = bound >= SHARED_ENOUGH
     return [
         Row(
             f"train step, {workload.name}", times["tree"], "ms", "flat", times["flat"], ratio,
-            bound=f"{bound:.3g}x: {total:.0f} / {unique:.0f} tokens",
+            bound=f"{bound:.3g}x: {total:.0f} / {unique:.0f} tokens; reached {ratio / bound:.2f} of it",
             target=f">= {OF_BOUND:g} of the bound" if shared_enough else "",
             met=ratio >= OF_BOUND * bound if shared_enough else None,
         ),
-        Row(f"part of the bound, {workload.name}", ratio / bound, ""),
-        Row(f"planning, {workload.name}", 1000 * metrics["tree"]["plan_s"], "ms"),
+        lower(f"of it planning, {workload.name}", 1000 * metrics["tree"]["plan_s"], "ms"),
     ]  # fmt: skip
 
 
@@ -133,19 +139,10 @@ def _trainer(share: bool) -> Trainer:
     return Trainer(model, config)
 
 
-def _same_gradients(tree: Trainer, flat: Trainer, samples: Sequence[TrainingSample]) -> None:
-    """Within the rounding of the dtype."""
+def _same_logprobs(tree: Trainer, flat: Trainer, samples: Sequence[TrainingSample]) -> None:
+    """Within the rounding of the dtype. Gradients are held to each other by the tests."""
     a, b = (torch.cat(trainer.logprobs(samples)) for trainer in (tree, flat))
     torch.testing.assert_close(a, b, atol=1e-4 if DTYPE == torch.float32 else 0.1, rtol=0)
-
-
-def _timed(trainer: Trainer, samples: Sequence[TrainingSample]) -> Callable[[], None]:
-    def step() -> None:
-        trainer.train_step(samples)
-        if DEVICE == "cuda":
-            torch.cuda.synchronize()
-
-    return step
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class MasterAdamW:
             master = weight
             if torch.promote_types(weight.dtype, torch.float32) != weight.dtype:
                 master = nn.Parameter(weight.detach().float())
-                weight.register_post_accumulate_grad_hook(_Upcast(master))
+                weight.register_post_accumulate_grad_hook(_Upcast(master))  # type: ignore[no-untyped-call]
             self._masters[name] = master
         matrices = [master for master in self._masters.values() if master.ndim > 1]
         others = [master for master in self._masters.values() if master.ndim <= 1]

@@ -39,8 +39,8 @@ def save_state(
 ) -> Path:
     """model_type: the family to write as. more: JSON that `restore_state` gives back.
 
-    StateError: the folder exists, or CheckpointError: the family cannot say this model. OSError: the disk is full, say;
-    what was there before is as it was.
+    StateError: the folder exists, or cannot be written; nothing of it is left then. CheckpointError: the family cannot
+    say this model.
     """
     folder = Path(folder)
     if folder.exists():
@@ -54,9 +54,10 @@ def save_state(
         (partial / _JSON).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         partial.chmod(0o755)
         partial.rename(folder)
-    except BaseException:
+    except (OSError, SafetensorError) as error:
+        raise StateError(f"{folder}: the state could not be written ({error}): make room, and go on") from None
+    finally:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
     return folder
 
 

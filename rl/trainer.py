@@ -7,7 +7,7 @@ It knows neither where samples come from nor who samples from its weights. Imita
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -81,7 +81,7 @@ class Trainer:
             parts = self._microbatches(samples)
             scales_S = self._scales(samples)
         n_tokens = sum(part.tree.n_tokens for part in parts)
-        auxiliary: Counter[str] = Counter()
+        auxiliary: defaultdict[str, float] = defaultdict(float)
         passes, entropies, logprobs = [], [], []
         self.optimizer.forget()
         for part in parts:
@@ -93,8 +93,9 @@ class Trainer:
                 share = part.tree.n_tokens / n_tokens
                 losses = {name: share * loss for name, loss in (context.losses or {}).items()}
             with clock("backward_s"):
-                sum(losses.values(), gradient.loss).backward()
-            auxiliary.update({name.partition("/")[0]: loss.item() for name, loss in losses.items()})
+                sum(losses.values(), gradient.loss).backward()  # type: ignore[no-untyped-call]
+            for name, loss in losses.items():
+                auxiliary[name.partition("/")[0]] += loss.item()
             passes.append(gradient._replace(loss=gradient.loss.detach()))
             entropies.append(entropy_N.detach())
             logprobs.append(logprobs_N.detach())
@@ -123,7 +124,7 @@ class Trainer:
         for part in self._microbatches(samples, share_prefixes):
             logprobs_N, _ = part.logprobs(self.model, part.context(), temperature=self.config.temperature)
             lengths = [samples[number].n_trained for number in part.numbers]
-            scored |= dict(zip(part.numbers, logprobs_N.split(lengths), strict=True))
+            scored |= dict(zip(part.numbers, torch.split(logprobs_N, lengths), strict=True))
         return [scored[number] for number in range(len(samples))]
 
     def baseline(self, samples: Sequence[TrainingSample]) -> Mismatch:
@@ -181,7 +182,7 @@ class _Clock:
     """Adds up where a step's seconds go."""
 
     def __init__(self) -> None:
-        self.took_s: Counter[str] = Counter()
+        self.took_s: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:

@@ -70,15 +70,21 @@ class PackedContext:
         self._index_loss_coeff, self.path = index_loss_coeff, path
 
     def softmax(self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, scale: float) -> Tensor:
-        """Each chain's queries against the keys of its path, so that no pair is computed in vain."""
-        if self.device.type == "cpu" and not self.forest.only_roots:
+        """Each chain's queries against the keys of its path: copied and masked, or, on a CPU, where they lie."""
+        if self.device.type == "cpu" and self.path != "naive" and not self.forest.only_roots:
             return forest_attention(q_THD, k_TKD, v_TKD, self.forest, scale)
         parts = []
-        for chain, mask in zip(self._chains, self._masks, strict=True):
+        for chain in self._chains:
             q = q_THD[chain.queries].transpose(0, 1)
             k, v = k_TKD[chain.keys].transpose(0, 1), v_TKD[chain.keys].transpose(0, 1)
             o = F.scaled_dot_product_attention(
-                q[None], k[None], v[None], attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=True
+                q[None],
+                k[None],
+                v[None],
+                attn_mask=chain.mask,
+                is_causal=chain.mask is None,
+                scale=scale,
+                enable_gqa=True,
             )
             parts.append(o[0].transpose(0, 1))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -93,7 +99,8 @@ class PackedContext:
         parts: list[Tensor] = []
         states: Tensor | None = None
         # one gather and one split: a gather for each level would make gradients of all tokens each time
-        ordered = [x.index_select(0, self._by_level_T).split(self._level_lengths) for x in (q_THD, k_THD, v_THD)]
+        lengths = [level.n_tokens for level in self._levels]
+        ordered = [torch.split(x.index_select(0, self._by_level_T), lengths) for x in (q_THD, k_THD, v_THD)]
         for level, q, k, v in zip(self._levels, *ordered, strict=True):
             start = None if states is None else states.index_select(0, level.parents)
             o, states = lightning_attention(
@@ -162,26 +169,21 @@ class PackedContext:
         return torch.tensor(values, dtype=dtype, device=self.device)
 
     @cached_property
-    def _chains(self) -> list[_Chain]:
-        chains = []
-        for number, chain in enumerate(self.forest.chains):
-            own = slice(chain.tokens.start, chain.tokens.stop)
-            chains.append(
-                _Chain(
-                    own, own if chain.parent < 0 else self._tensor(_places([*self.forest.above(number), chain.tokens]))
-                )
-            )
-        return chains
+    def _paths(self) -> list[list[int]]:
+        """For each chain, where the tokens of its path lie on the flat axis, its own last."""
+        return [_places([*self.forest.above(n), chain.tokens]) for n, chain in enumerate(self.forest.chains)]
 
     @cached_property
-    def _masks(self) -> list[Tensor | None]:
-        """For each chain, which keys of its path a query sees, bool [queries, keys]; None: plain causal."""
-        return [
-            torch.ones(n, chain.offset + n, dtype=torch.bool, device=self.device).tril(chain.offset)
-            if (n := len(chain.tokens)) and chain.parent >= 0
-            else None
-            for chain in self.forest.chains
-        ]
+    def _chains(self) -> list[_Chain]:
+        chains = []
+        for (tokens, offset, parent), path in zip(self.forest.chains, self._paths, strict=True):
+            own = slice(tokens.start, tokens.stop)
+            if parent < 0:
+                chains.append(_Chain(own, own, None))
+                continue
+            mask = torch.ones(len(tokens), len(path), dtype=torch.bool, device=self.device).tril(offset)
+            chains.append(_Chain(own, self._tensor(path), mask))
+        return chains
 
     @cached_property
     def _levels(self) -> list[_Level]:
@@ -189,7 +191,8 @@ class PackedContext:
         for segments in self._segments_by_depth:
             parents = [place[forest.parents[s]] for s in segments]
             place |= {s: i for i, s in enumerate(segments)}
-            levels.append(_Level(self._tensor(parents), self._cumulative([forest.lengths[s] for s in segments])))
+            lengths = [forest.lengths[s] for s in segments]
+            levels.append(_Level(sum(lengths), self._tensor(parents), self._cumulative(lengths)))
         return levels
 
     @cached_property
@@ -198,10 +201,6 @@ class PackedContext:
         for segment, depth in enumerate(self.forest.depths):
             by_depth[depth].append(segment)
         return by_depth
-
-    @cached_property
-    def _level_lengths(self) -> list[int]:
-        return [sum(self.forest.lengths[s] for s in segments) for segments in self._segments_by_depth]
 
     @cached_property
     def _by_level_T(self) -> Tensor:
@@ -215,14 +214,11 @@ class PackedContext:
     @cached_property
     def _path_tokens_P(self) -> Tensor:
         """Where the tokens of each chain's path lie on the flat axis, chain after chain."""
-        forest = self.forest
-        return self._tensor(
-            _places([r for n, chain in enumerate(forest.chains) for r in (*forest.above(n), chain.tokens)])
-        )
+        return self._tensor([place for path in self._paths for place in path])
 
     def _shared_blocks(self, block_size: int) -> Tensor:
         """For each block of all paths, the first that has the same tokens: a parent has those above the fork."""
-        first = [0, *accumulate(-(-(chain.offset + len(chain.tokens)) // block_size) for chain in self.forest.chains)]
+        first = [0, *accumulate(-(-len(path) // block_size) for path in self._paths)]
         shared = list(range(first[-1]))
         for number, chain in enumerate(self.forest.chains):
             n = chain.offset // block_size
@@ -236,7 +232,7 @@ class PackedContext:
 
     @cached_property
     def _cu_seqlens_k(self) -> Tensor:
-        return self._cumulative([chain.offset + len(chain.tokens) for chain in self.forest.chains])
+        return self._cumulative([len(path) for path in self._paths])
 
     def _cumulative(self, lengths: Sequence[int]) -> Tensor:
         return F.pad(self._tensor(lengths, torch.int32).cumsum(0, dtype=torch.int32), (1, 0))
@@ -248,12 +244,15 @@ class _Chain:
 
     queries: slice
     keys: slice | Tensor
+    mask: Tensor | None
+    """Which keys a query sees, bool [queries, keys]; None: plain causal."""
 
 
 @dataclass(frozen=True)
 class _Level:
     """The segments of one depth."""
 
+    n_tokens: int
     parents: Tensor
     """[N]: each one's parent, by its place in the level above."""
     cu_seqlens: Tensor

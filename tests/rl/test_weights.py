@@ -24,15 +24,16 @@ PROMPT = [1, 2, 3, 4, 5]
 
 
 class Gate:
-    """A decoder whose forwards wait while the gate is closed."""
+    """A decoder whose forwards wait while the gate is closed; it closes by itself after `left` more."""
 
     def __init__(self, decoder: Decoder) -> None:
+        self.left = 10**9
         self.opened, self.waiting = threading.Event(), threading.Event()
-        self.opened.set()
         forward = decoder.forward
 
         def held(*args: Any, **more: Any) -> Tensor:
-            if not self.opened.is_set():
+            self.left -= 1
+            if self.left < 0 and not self.opened.is_set():
                 self.waiting.set()
                 assert self.opened.wait(30)
             return forward(*args, **more)
@@ -73,11 +74,9 @@ def test_requests_in_flight(kv_on_update: str) -> None:
     with sampler, ThreadPoolExecutor(2) as threads:
         params = SamplingParams(max_tokens=40, seed=1)
         old = sampler.complete(PROMPT, params).tokens
-        asked = threads.submit(sampler.complete, PROMPT, params)
-        streamed = threads.submit(list, sampler.stream(PROMPT, params))
-        while sampler.metrics().sampled_tokens < 40 + 10:
-            pass
-        gate.opened.clear()
+        gate.left = 12
+        stream = sampler.stream(PROMPT, params)
+        asked, streamed = threads.submit(sampler.complete, PROMPT, params), threads.submit(list, stream)
         assert gate.waiting.wait(30)
         update = threading.Thread(
             target=Publisher(sampler).publish, args=(small.model(dtype=torch.float32, seed=4).state_dict(), 1)
@@ -100,7 +99,7 @@ def test_a_stuck_engine_is_an_error_of_one_line_and_recovers() -> None:
     sampler, gate = engine()
     weights = small.model(dtype=torch.float32, seed=4).state_dict()
     with sampler, ThreadPoolExecutor(1) as threads:
-        gate.opened.clear()
+        gate.left = 0
         asked = threads.submit(sampler.complete, PROMPT, SamplingParams(max_tokens=5))
         assert gate.waiting.wait(30)
         with pytest.raises(
