@@ -96,7 +96,7 @@ def forward(
     o_KTGD = torch.zeros_like(q_KTGD)
     max_KTG = torch.full_like(q_KTGD[..., 0], -torch.inf)
     sum_KTG = torch.zeros_like(max_KTG)
-    visits = Visits.of(block_indices, packing, block_size)
+    visits = Visits.of(block_indices, packing, block_size, packing.shared_blocks)
     for head, keys, queries, position in visits(packing, block_size, _queries(q_KTGD, block_size)):
         scores_nGJ = _scores(q_KTGD[head, queries], k_KJD[head, keys], packing, queries, position, scale)
         highest_nG = max_KTG[head, queries]
@@ -122,7 +122,7 @@ def backward(
     delta_KTG = (_by_group(o, K) * d_o_KTGD).sum(-1)
     k_KJD, v_KJD = _by_head(k), _by_head(v)
     d_q_KTGD, d_k_KJD, d_v_KJD = torch.zeros_like(q_KTGD), torch.zeros_like(k_KJD), torch.zeros_like(v_KJD)
-    visits = Visits.of(block_indices, packing, block_size)
+    visits = Visits.of(block_indices, packing, block_size, packing.shared_blocks)
     for head, keys, queries, position in visits(packing, block_size, _queries(q_KTGD, block_size)):
         q_nGD, d_o_nGD = q_KTGD[head, queries], d_o_KTGD[head, queries]
         scores_nGJ = _scores(q_nGD, k_KJD[head, keys], packing, queries, position, scale)
@@ -151,7 +151,7 @@ def index_loss(
     d_index_q_KTD, d_index_k_JD = torch.zeros_like(index_q_KTD), torch.zeros_like(index_k_JD)
     loss = q_KTGD.new_zeros(())
     index_scale, mean = index_q.shape[-1] ** -0.5, 1.0 / max(index_q.shape[0] * K, 1)
-    visits = Visits.of(block_indices, packing, block_size)
+    visits = Visits.of(block_indices, packing, block_size, packing.shared_blocks)
     for head, keys, queries, position in visits(packing, block_size, _queries(q_KTGD, block_size)):
         scores_nGJ = _scores(q_KTGD[head, queries], k_KJD[head, keys], packing, queries, position, scale)
         p_nJ = scores_nGJ.sub_(lse_KTG[head, queries][..., None]).exp_().mean(1)

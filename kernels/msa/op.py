@@ -175,6 +175,7 @@ def msa_attention(
     index_loss_coeff: float = 0.0,
     cu_seqlens_q: Tensor | None = None,
     cu_seqlens_k: Tensor | None = None,
+    shared_blocks: Tensor | None = None,
     path: Path | None = None,
 ) -> MSAOutput:
     """MiniMax Sparse Attention: blocks chosen by the index branch, exact softmax attention over them.
@@ -186,6 +187,9 @@ def msa_attention(
         q, k, v, index_q, index_k: as for `sparse_attention` and `select_blocks`.
         block_indices: [B,Tq,K,top_k] choices that were recorded and are now replayed; the index branch only learns.
         index_loss_coeff: factor of `index_loss`; 0: no loss.
+        shared_blocks: int64, one a block of all sequences, counted through: the first whole block that holds the same
+            keys, values and index keys as it, where sequences begin alike; else its own number. The chunked path then
+            visits such blocks once, and their gradient lies at the first one's keys.
 
     Raises:
         KernelInputError: as `sparse_attention` and `select_blocks`.
@@ -195,7 +199,11 @@ def msa_attention(
     check_blocks(block_size, top_k)
     check_together(q, k, index_q, index_k)
     chosen_path = resolve(path, q, k, v, index_q, index_k, block_indices, cu_seqlens_q, cu_seqlens_k)
-    packing = Packing.of(q, k, cu_seqlens_q, cu_seqlens_k)
+    packing = Packing.of(q, k, cu_seqlens_q, cu_seqlens_k, shared_blocks)
+    if shared_blocks is not None and len(shared_blocks) != (n := packing.block_bounds(block_size)[-1]):
+        raise KernelInputError(
+            f"shared_blocks has {len(shared_blocks)} entries and there are {n} blocks: give one each"
+        )
     if block_indices is not None:
         check_block_indices(block_indices, q, k, packing, block_size)
     scale = q.shape[-1] ** -0.5

@@ -31,9 +31,18 @@ class Packing:
     """The sequence of each query, int32."""
     position_T: Tensor
     """The position of each query, int32: it sees the keys at positions up to this one."""
+    shared_blocks: Tensor | None = None
+    """For each block of all sequences, int64, the earliest block that holds the same keys and values."""
 
     @classmethod
-    def of(cls, q: Tensor, k: Tensor, cu_seqlens_q: Tensor | None, cu_seqlens_k: Tensor | None) -> Packing:
+    def of(
+        cls,
+        q: Tensor,
+        k: Tensor,
+        cu_seqlens_q: Tensor | None,
+        cu_seqlens_k: Tensor | None,
+        shared_blocks: Tensor | None = None,
+    ) -> Packing:
         """Of q [B,Tq,...] and k [B,Tk,...]. Reads cu_seqlens on the host: on a GPU this waits for them."""
         B, Tq, Tk = q.shape[0], q.shape[1], k.shape[1]
         if B == 0:
@@ -64,7 +73,7 @@ class Packing:
         )
         position_T = torch.arange(q_bounds[-1], device=device) + ahead_N[sequence_T]
         first_key_N = torch.tensor(k_bounds[:-1], dtype=torch.int32, device=device)
-        return cls(q_bounds, k_bounds, first_key_N, sequence_T.int(), position_T.int())
+        return cls(q_bounds, k_bounds, first_key_N, sequence_T.int(), position_T.int(), shared_blocks)
 
     @property
     def n_sequences(self) -> int:

@@ -31,7 +31,8 @@ class Visits:
     """The number of each sequence's first block, and N last."""
 
     @classmethod
-    def of(cls, block_indices: Tensor, packing: Packing, block_size: int) -> Visits:
+    def of(cls, block_indices: Tensor, packing: Packing, block_size: int, shared: Tensor | None = None) -> Visits:
+        """shared: as Packing.shared_blocks, where visits of blocks that hold the same are to be one block's."""
         _, K, top_k = block_indices.shape
         bounds = packing.block_bounds(block_size)
         n_blocks, device = bounds[-1], block_indices.device
@@ -39,7 +40,10 @@ class Visits:
         seen = (block_indices >= 0) & (block_indices <= local_T[:, None, None])
         first_N = torch.tensor(bounds[:-1], dtype=torch.int32, device=device)
         head_K = torch.arange(K, dtype=torch.int32, device=device) * n_blocks
-        row = block_indices + first_N[packing.sequence_T][:, None, None] + head_K[:, None]
+        row = block_indices + first_N[packing.sequence_T][:, None, None]
+        if shared is not None:
+            row = shared.to(row.dtype)[row.clamp(min=0)]
+        row = row + head_K[:, None]
         rows, entries = row.where(seen, K * n_blocks).flatten().sort(stable=True)
         starts = torch.arange(K * n_blocks + 1, dtype=rows.dtype, device=device)
         return cls(entries, torch.searchsorted(rows, starts), K, top_k, n_blocks, bounds)

@@ -42,9 +42,11 @@ class EngineConfig(_Frozen):
     """Snapshots of lightning states kept for prefix reuse; each is 4 H D² bytes a lightning layer."""
     snapshot_tokens: int = Field(default=512, gt=0)
     """A snapshot is taken where a sequence's length is a multiple of this, and at its prompt's last whole page."""
-    kv_on_update: Literal["keep", "recompute"] = "keep"
+    kv_on_update: Literal["keep", "recompute", "restart"] = "keep"
     """What new weights do to requests in flight. keep: pages and states of the old weights stay, and what follows is
-    computed on top of them (fast; a little off-policy). recompute: they are computed again under the new weights."""
+    computed on top of them (fast; a little off-policy). recompute: they are computed again under the new weights.
+    restart: what was sampled is thrown away and sampled again, so that a request is of one version; its tokens are
+    given when it has ended, since what was given cannot be taken back."""
     pack_weights: bool | None = None
     """Keep a second copy of the linear weights in the CPU's blocked layout, up to 2 times faster. None: where it can be
     (a CPU, fp32 or bf16), and `Metrics.linear` tells; True where it can't is refused."""

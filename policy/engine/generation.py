@@ -17,8 +17,17 @@ class Generation:
     As `async with`, it is cancelled on leaving if it has not ended.
     """
 
-    def __init__(self, request: Request, mark: Callable[[Generation, FinishReason], None], again: Callable[..., None]):
+    def __init__(
+        self,
+        request: Request,
+        mark: Callable[[Generation, FinishReason], None],
+        again: Callable[..., None],
+        *,
+        whole: bool = False,
+    ) -> None:
+        """whole: tokens are given when the request has ended, and not before."""
         self.request = request
+        self._whole = whole
         self.choices: Choices | None = None
         """Experts and blocks chosen at each computed token (all but the last), where the engine records them; it is
         there when the request has ended."""
@@ -74,7 +83,7 @@ class Generation:
         return self
 
     async def __anext__(self) -> Token:
-        while self._n_given == len(self.request.tokens):
+        while self._n_given == len(self.request.tokens) or (self._whole and self.request.finish_reason is None):
             if self.request.finish_reason is not None:
                 self._raise_failure()
                 raise StopAsyncIteration

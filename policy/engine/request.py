@@ -77,6 +77,12 @@ class Request:
         """This token's random number in [0, 1): of seed and place alone, so neither batch nor preemption changes it."""
         return random.Random((self.seed << 32) + len(self.tokens)).random()
 
+    def restart(self) -> None:
+        """Forget what was sampled. Nothing of it may be in the cache any more."""
+        del self.ids[self.n_prompt :], self.keys[:]
+        self.tokens.clear()
+        self.certain = 0
+
     def append(self, token: Token, probability: float, window: int) -> FinishReason | None:
         """Take a sampled token; why it is the last one, or None."""
         params = self.params

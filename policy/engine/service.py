@@ -132,7 +132,7 @@ class Engine:
         seed = random.getrandbits(63) if params.seed is None else params.seed
         request = Request(self._n_requests, ids, len(ids), params, seed, PageTable(self.page_tokens))
         self._n_requests += 1
-        generation = Generation(request, self._mark, self._again)
+        generation = Generation(request, self._mark, self._again, whole=self.config.kv_on_update == "restart")
         self._enqueue(generation)
         return generation
 
@@ -144,8 +144,8 @@ class Engine:
             await self._room.wait()
         return self.generate(prompt_ids, params)
 
-    async def update_weights(self, weights: Weights, version: int) -> None:
-        """Swap weights between two steps; every token sampled from then on carries `version`.
+    async def update_weights(self, weights: Weights, version: int) -> int:
+        """Swap weights between two steps; every token sampled from then on carries the version that is returned.
 
         Requests in flight go on; `kv_on_update` says on what. Prefixes of the old weights are forgotten.
         RequestError: the version is not above the present one, or a state dict does not fit (nothing is changed).
@@ -157,6 +157,7 @@ class Engine:
         self._updates.append((weights, version, done))
         self._wake.set()
         await done
+        return self.version
 
     def metrics(self) -> Metrics:
         scheduler, count = self._scheduler, self._counts
@@ -256,6 +257,9 @@ class Engine:
         self.version = version
         self._counts["updates"] += 1
         self._scheduler.forget(keep=self.config.kv_on_update == "keep")
+        if self.config.kv_on_update == "restart":
+            for generation in self._generations.values():
+                generation.request.restart()
         if not done.cancelled():
             done.set_result(None)
 

@@ -61,8 +61,9 @@ class ThreadedEngine:
 
         return self._call(submit())
 
-    def update_weights(self, weights: Weights, version: int) -> None:
-        self._call(self.engine.update_weights(weights, version))
+    def update_weights(self, weights: Weights, version: int, *, timeout_s: float | None = None) -> int:
+        """As `Engine.update_weights`. TimeoutError: it took longer, and the swap may still come."""
+        return self._call(self.engine.update_weights(weights, version), timeout_s)
 
     def metrics(self) -> Metrics:
         async def metrics() -> Metrics:
@@ -87,14 +88,14 @@ class ThreadedEngine:
     ) -> None:
         self.close()
 
-    def _call(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+    def _call(self, coroutine: Coroutine[Any, Any, Result], timeout_s: float | None = None) -> Result:
         if self._loop.is_closed():
             coroutine.close()
             raise EngineStopped("this engine is closed; make a new one")
         future: Future[Result] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
-            return future.result()
+            return future.result(timeout_s)
         except BaseException:
-            # KeyboardInterrupt and the like: do not leave the coroutine behind
+            # a timeout, KeyboardInterrupt and the like: do not leave the coroutine behind
             future.cancel()
             raise

@@ -7,6 +7,9 @@ before their children: this is a prefix tree laid out flat, each shared prefix s
 
     lengths (3, 2, 2), parents (-1, 0, 0):    a b c ─┬─ d e        flat: a b c d e f g
                                                      └─ f g   positions: 0 1 2 3 4 3 4
+
+Where a segment follows its parent on the flat axis, both are one chain, a row of tokens as in any sequence: here a b c
+d e, and f g, above which lies the beginning of the first. A tree that puts the longer branch first has few chains.
 """
 
 from __future__ import annotations
@@ -15,6 +18,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from typing import NamedTuple
+
+
+class Chain(NamedTuple):
+    tokens: range
+    """Where it lies on the flat axis."""
+    offset: int
+    """The position of its first token: how many tokens its path has above it."""
+    parent: int
+    """The chain that it leaves there, an earlier one; -1: none."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,30 @@ class Forest:
         for parent in self.parents:
             offsets.append(0 if parent < 0 else offsets[parent] + self.lengths[parent])
         return tuple(offsets)
+
+    @cached_property
+    def chains(self) -> tuple[Chain, ...]:
+        """In the order of the flat axis, which they cover."""
+        chains: list[Chain] = []
+        chain_of: list[int] = []
+        for segment, parent in enumerate(self.parents):
+            tokens = self.tokens(segment)
+            if chains and parent == segment - 1:
+                chains[-1] = chains[-1]._replace(tokens=range(chains[-1].tokens.start, tokens.stop))
+            else:
+                chains.append(Chain(tokens, self.offsets[segment], chain_of[parent] if parent >= 0 else -1))
+            chain_of.append(len(chains) - 1)
+        return tuple(chains)
+
+    def above(self, chain: int) -> list[range]:
+        """Where the path above a chain lies on the flat axis, from the root down."""
+        ranges = []
+        _, offset, parent = self.chains[chain]
+        while parent >= 0:
+            tokens, start, above = self.chains[parent]
+            ranges.append(tokens[: offset - start])
+            offset, parent = start, above
+        return ranges[::-1]
 
     def tokens(self, segment: int) -> range:
         """Where the segment lies on the flat axis."""

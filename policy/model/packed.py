@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from torch import Tensor
 from kernels.paths import Path
 from policy.config import MSAConfig
 from policy.model.forest import Forest
+from policy.model.forest_attention import forest_attention
 
 # T tokens, H query heads, K kv heads, D head dim, N segments, P tokens of all paths together
 
@@ -68,15 +70,21 @@ class PackedContext:
         self._index_loss_coeff, self.path = index_loss_coeff, path
 
     def softmax(self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, scale: float) -> Tensor:
-        """A call for each segment: its queries against the keys of its path, so that no pair is computed in vain."""
+        """Each chain's queries against the keys of its path: copied and masked, or, on a CPU, where they lie."""
+        if self.device.type == "cpu" and self.path != "naive" and not self.forest.only_roots:
+            return forest_attention(q_THD, k_TKD, v_TKD, self.forest, scale)
         parts = []
-        for segment, keys in enumerate(self._keys):
-            tokens = self.forest.tokens(segment)
-            q = q_THD[tokens.start : tokens.stop].transpose(0, 1)
-            k, v = k_TKD[keys].transpose(0, 1), v_TKD[keys].transpose(0, 1)
-            mask = self._masks[segment]
+        for chain in self._chains:
+            q = q_THD[chain.queries].transpose(0, 1)
+            k, v = k_TKD[chain.keys].transpose(0, 1), v_TKD[chain.keys].transpose(0, 1)
             o = F.scaled_dot_product_attention(
-                q[None], k[None], v[None], attn_mask=mask, is_causal=mask is None, scale=scale, enable_gqa=True
+                q[None],
+                k[None],
+                v[None],
+                attn_mask=chain.mask,
+                is_causal=chain.mask is None,
+                scale=scale,
+                enable_gqa=True,
             )
             parts.append(o[0].transpose(0, 1))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
@@ -85,16 +93,21 @@ class PackedContext:
         """Depth by depth: children start from the state in which their parent ended."""
         from kernels.lightning import lightning_attention
 
+        if self.forest.only_roots:
+            q, k, v = q_THD[None], k_THD[None], v_THD[None]
+            return lightning_attention(q, k, v, slopes_H, cu_seqlens=self._cu_seqlens_q, path=self.path)[0][0]
         parts: list[Tensor] = []
         states: Tensor | None = None
-        for level in self._levels:
-            q, k, v = (x[level.tokens][None] for x in (q_THD, k_THD, v_THD))
-            start = None if states is None else states[level.parents]
+        # one gather and one split: a gather for each level would make gradients of all tokens each time
+        lengths = [level.n_tokens for level in self._levels]
+        ordered = [torch.split(x.index_select(0, self._by_level_T), lengths) for x in (q_THD, k_THD, v_THD)]
+        for level, q, k, v in zip(self._levels, *ordered, strict=True):
+            start = None if states is None else states.index_select(0, level.parents)
             o, states = lightning_attention(
-                q, k, v, slopes_H, initial_state=start, cu_seqlens=level.cu_seqlens, path=self.path
+                q[None], k[None], v[None], slopes_H, initial_state=start, cu_seqlens=level.cu_seqlens, path=self.path
             )
             parts.append(o[0])
-        return parts[0] if len(parts) == 1 else torch.cat(parts)[self._from_levels]
+        return torch.cat(parts).index_select(0, self._from_levels_T)
 
     def msa(
         self,
@@ -106,23 +119,27 @@ class PackedContext:
         index_k_TD: Tensor,
         msa: MSAConfig,
     ) -> Tensor:
-        """One call for all segments, the keys of each path laid out in a row."""
+        """One call for all chains, the keys of each one's path laid out in a row."""
         from kernels.msa import msa_attention
 
-        keys = slice(None) if self.forest.only_roots else self._path_tokens_P
+        shared = None
+        if not self.forest.only_roots:
+            k_TKD, v_TKD, index_k_TD = (x.index_select(0, self._path_tokens_P) for x in (k_TKD, v_TKD, index_k_TD))
+            shared = self._shared_blocks(msa.block_size)
         replayed = self._replay.blocks.get(layer) if self._replay else None
         output = msa_attention(
             q_THD[None],
-            k_TKD[keys][None],
-            v_TKD[keys][None],
+            k_TKD[None],
+            v_TKD[None],
             index_q_TKD[None],
-            index_k_TD[keys][None],
+            index_k_TD[None],
             block_size=msa.block_size,
             top_k=msa.top_k,
             block_indices=None if replayed is None else replayed[None],
             index_loss_coeff=self._index_loss_coeff if self.losses is not None else 0.0,
             cu_seqlens_q=self._cu_seqlens_q,
             cu_seqlens_k=self._cu_seqlens_k,
+            shared_blocks=shared,
             path=self.path,
         )
         self.msa_paths[layer] = output.path
@@ -152,67 +169,95 @@ class PackedContext:
         return torch.tensor(values, dtype=dtype, device=self.device)
 
     @cached_property
-    def _keys(self) -> list[slice | Tensor]:
-        """For each segment, where the tokens of its path lie."""
-        keys: list[slice | Tensor] = []
-        for segment, parent in enumerate(self.forest.parents):
-            own = self.forest.tokens(segment)
-            if parent < 0:
-                keys.append(slice(own.start, own.stop))
-            else:
-                keys.append(self._tensor([t for s in self.forest.path(segment) for t in self.forest.tokens(s)]))
-        return keys
+    def _paths(self) -> list[list[int]]:
+        """For each chain, where the tokens of its path lie on the flat axis, its own last."""
+        return [_places([*self.forest.above(n), chain.tokens]) for n, chain in enumerate(self.forest.chains)]
 
     @cached_property
-    def _masks(self) -> list[Tensor | None]:
-        """For each segment, which keys of its path a query sees, bool [queries, keys]; None: plain causal."""
-        return [
-            None if parent < 0 else torch.ones(n, offset + n, dtype=torch.bool, device=self.device).tril(offset)
-            for n, parent, offset in zip(self.forest.lengths, self.forest.parents, self.forest.offsets, strict=True)
-        ]
+    def _chains(self) -> list[_Chain]:
+        chains = []
+        for (tokens, offset, parent), path in zip(self.forest.chains, self._paths, strict=True):
+            own = slice(tokens.start, tokens.stop)
+            if parent < 0:
+                chains.append(_Chain(own, own, None))
+                continue
+            mask = torch.ones(len(tokens), len(path), dtype=torch.bool, device=self.device).tril(offset)
+            chains.append(_Chain(own, self._tensor(path), mask))
+        return chains
 
     @cached_property
     def _levels(self) -> list[_Level]:
         forest, levels, place = self.forest, [], {-1: 0}
-        for depth in range(max(forest.depths) + 1):
-            segments = [s for s, its_depth in enumerate(forest.depths) if its_depth == depth]
+        for segments in self._segments_by_depth:
             parents = [place[forest.parents[s]] for s in segments]
             place |= {s: i for i, s in enumerate(segments)}
             lengths = [forest.lengths[s] for s in segments]
-            tokens = self._tensor([t for s in segments for t in forest.tokens(s)])
-            everything = slice(None) if forest.only_roots else tokens
-            levels.append(_Level(everything, self._tensor(parents), self._cumulative(lengths)))
+            levels.append(_Level(sum(lengths), self._tensor(parents), self._cumulative(lengths)))
         return levels
 
     @cached_property
-    def _from_levels(self) -> Tensor:
-        """From level order back to the flat axis, [T]."""
-        return torch.cat([level.tokens for level in self._levels if isinstance(level.tokens, Tensor)]).argsort()
+    def _segments_by_depth(self) -> list[list[int]]:
+        by_depth: list[list[int]] = [[] for _ in range(max(self.forest.depths) + 1)]
+        for segment, depth in enumerate(self.forest.depths):
+            by_depth[depth].append(segment)
+        return by_depth
+
+    @cached_property
+    def _by_level_T(self) -> Tensor:
+        """From the flat axis to level order."""
+        return self._tensor(_places([self.forest.tokens(s) for segments in self._segments_by_depth for s in segments]))
+
+    @cached_property
+    def _from_levels_T(self) -> Tensor:
+        return self._by_level_T.argsort()
 
     @cached_property
     def _path_tokens_P(self) -> Tensor:
-        forest = self.forest
-        return self._tensor([t for s in range(len(forest.lengths)) for a in forest.path(s) for t in forest.tokens(a)])
+        """Where the tokens of each chain's path lie on the flat axis, chain after chain."""
+        return self._tensor([place for path in self._paths for place in path])
+
+    def _shared_blocks(self, block_size: int) -> Tensor:
+        """For each block of all paths, the first that has the same tokens: a parent has those above the fork."""
+        first = [0, *accumulate(-(-len(path) // block_size) for path in self._paths)]
+        shared = list(range(first[-1]))
+        for number, chain in enumerate(self.forest.chains):
+            n = chain.offset // block_size
+            if chain.parent >= 0:
+                shared[first[number] : first[number] + n] = shared[first[chain.parent] : first[chain.parent] + n]
+        return self._tensor(shared)
 
     @cached_property
     def _cu_seqlens_q(self) -> Tensor:
-        return self._cumulative(self.forest.lengths)
+        return self._cumulative([len(chain.tokens) for chain in self.forest.chains])
 
     @cached_property
     def _cu_seqlens_k(self) -> Tensor:
-        return self._cumulative([o + n for o, n in zip(self.forest.offsets, self.forest.lengths, strict=True)])
+        return self._cumulative([len(path) for path in self._paths])
 
     def _cumulative(self, lengths: Sequence[int]) -> Tensor:
         return F.pad(self._tensor(lengths, torch.int32).cumsum(0, dtype=torch.int32), (1, 0))
 
 
 @dataclass(frozen=True)
+class _Chain:
+    """Where a chain's tokens lie on the flat axis, and those of its path."""
+
+    queries: slice
+    keys: slice | Tensor
+    mask: Tensor | None
+    """Which keys a query sees, bool [queries, keys]; None: plain causal."""
+
+
+@dataclass(frozen=True)
 class _Level:
     """The segments of one depth."""
 
-    tokens: Tensor | slice
-    """Where their tokens lie on the flat axis."""
+    n_tokens: int
     parents: Tensor
     """[N]: each one's parent, by its place in the level above."""
     cu_seqlens: Tensor
     """int32 [N + 1]."""
+
+
+def _places(ranges: Sequence[range]) -> list[int]:
+    return [place for each in ranges for place in each]

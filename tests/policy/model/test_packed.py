@@ -14,6 +14,7 @@ from torch import Tensor
 from policy.checkpoint import load
 from policy.config import PolicyConfig
 from policy.model import Choices, Decoder, Forest, PackedContext
+from policy.model.forest_attention import forest_attention
 from tests.policy.families import FAMILIES, tokens
 
 TREE = [(13, -1), (9, 0), (1, 0), (17, 1), (5, 1), (7, -1), (11, 5), (3, 4)]
@@ -97,8 +98,49 @@ def test_any_tree(forest: Forest) -> None:
     )  # fmt: skip
     ids = tokens(forest.n_tokens, vocab_size=31)
     with torch.no_grad():
-        packed = model(ids, PackedContext(forest.lengths, forest.parents))
-        torch.testing.assert_close(packed, alone(model, ids, forest), atol=1e-9, rtol=0)
+        wanted = alone(model, ids, forest)
+        for path in (None, "naive"):
+            packed = model(ids, PackedContext(forest.lengths, forest.parents, path=path))
+            torch.testing.assert_close(packed, wanted, atol=1e-9, rtol=0)
+
+
+@given(forests())
+def test_chains(forest: Forest) -> None:
+    """They cover the axis, and with what lies above them they are the paths."""
+    chains = forest.chains
+    assert [t for chain in chains for t in chain.tokens] == list(range(forest.n_tokens))
+    paths = {}
+    for segment in range(len(forest.lengths)):
+        path = [t for s in forest.path(segment) for t in forest.tokens(s)]
+        paths |= {token: path[: len(path) - n] for n, token in enumerate(reversed(forest.tokens(segment)))}
+    for number, chain in enumerate(chains):
+        found = [t for above in [*forest.above(number), chain.tokens] for t in above]
+        assert found == paths[chain.tokens[-1]]
+        assert len(found) == chain.offset + len(chain.tokens)
+
+
+def test_attention_over_a_forest() -> None:
+    """Grouped heads, every dtype that a CPU may have: outputs and gradients of plain attention with a mask."""
+    lengths, parents = zip(*TREE, strict=True)
+    forest = Forest(lengths, parents)
+    sees = torch.zeros(forest.n_tokens, forest.n_tokens, dtype=torch.bool)
+    for segment in range(len(lengths)):
+        path = [t for s in forest.path(segment) for t in forest.tokens(s)]
+        for n, token in enumerate(reversed(forest.tokens(segment))):
+            sees[token, path[: len(path) - n]] = True
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5), (torch.bfloat16, 3e-2)):
+        generator = torch.Generator().manual_seed(0)
+        q, k, v, weight = (
+            torch.randn(forest.n_tokens, heads, 16, dtype=torch.float64, generator=generator).to(dtype).requires_grad_()
+            for heads in (6, 2, 2, 6)
+        )
+        ours = forest_attention(q, k, v, forest, 0.3)
+        theirs = torch.nn.functional.scaled_dot_product_attention(
+            *(x.double().transpose(0, 1) for x in (q, k, v)), attn_mask=sees, scale=0.3, enable_gqa=True
+        ).transpose(0, 1)
+        found, wanted = (torch.autograd.grad((o * weight).sum(), (q, k, v)) for o in (ours, theirs))
+        for name, a, b in zip("oqkv", (ours, *found), (theirs, *wanted), strict=True):
+            torch.testing.assert_close(a.double(), b.double(), atol=tolerance, rtol=tolerance, msg=f"{name} {dtype}")
 
 
 def test_forest_drawn() -> None:
