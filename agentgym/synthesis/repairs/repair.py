@@ -69,11 +69,9 @@ class Repair:
         return (*shown[:_ENOUGH], *hidden, *shown[_ENOUGH:])[:N_CASES]
 
     @cached_property
-    def example(self) -> tuple[str, str, str] | None:
-        """The shortest call that the bug fails: the call, what it gives, what it should. None: it never shows."""
+    def example(self) -> tuple[str, str, str]:
+        """The shortest call that the bug fails: the call, what it gives, what it should. Only where it `shows`."""
         shown, _ = self._calls
-        if not shown:
-            return None
         case = min(shown, key=lambda case: len(repr(case.arguments)))
         return (
             f"{self.values['f']}({', '.join(map(canonical, case.arguments))})",
