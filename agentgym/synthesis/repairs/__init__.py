@@ -1,0 +1,1 @@
+"""Small functions with one bug in each, made without end: see `family.py`."""

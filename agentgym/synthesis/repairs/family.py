@@ -1,0 +1,95 @@
+"""The family of repairs: which there are, and which of them are trained on.
+
+    train     the most of the names, constants and bugs of the seen templates
+    heldout   seen templates, but names, constants and bugs none of which that template ever has in training
+    unseen    templates that training never has
+
+The line is drawn by hashes of (template, hole, value) and (template, bug), so it is the same everywhere, for ever.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Sequence
+from enum import StrEnum
+from hashlib import blake2b
+from typing import TypeVar
+
+from agentgym.synthesis.repairs.bugs import Bug, bugs
+from agentgym.synthesis.repairs.catalogue import TEMPLATES
+from agentgym.synthesis.repairs.names import choices
+from agentgym.synthesis.repairs.repair import Repair
+from agentgym.synthesis.repairs.template import Template
+
+HELD_OUT = 0.25
+"""Share of the names, constants and bugs of a seen template that training never has, one of each at least."""
+_ATTEMPTS = 1000
+
+Value = TypeVar("Value")
+
+
+class Split(StrEnum):
+    TRAIN = "train"
+    HELDOUT = "heldout"
+    UNSEEN = "unseen"
+
+
+def templates(split: Split) -> tuple[Template, ...]:
+    """By name."""
+    return tuple(TEMPLATES[name] for name in sorted(TEMPLATES) if TEMPLATES[name].unseen == (split is Split.UNSEEN))
+
+
+def values(template: Template, hole: str, split: Split) -> tuple[str, ...]:
+    """What may fill a hole."""
+    return _side(choices(hole), f"{template.name} {hole}", split)
+
+
+@functools.cache
+def shown_bugs(template: Template, split: Split) -> tuple[Bug, ...]:
+    """Those of the split that calls can tell from the fixed source."""
+    telling = [bug for bug in bugs(template) if _try(template, bug).shows]
+    return _side(telling, template.name, split)
+
+
+def make(template: Template, split: Split, seed: int) -> Repair:
+    """One repair, always the same for the same arguments. ValueError where the template is not of the split."""
+    if template.unseen != (split is Split.UNSEEN):
+        raise ValueError(f"template {template.name} is not of the split {split}")
+    rng = random.Random(f"{template.name} {split} {seed}")
+    for _ in range(_ATTEMPTS):
+        filled: dict[str, str] = {}
+        for hole in template.holes:
+            filled[hole] = rng.choice([v for v in values(template, hole, split) if v not in filled.values()])
+        repair = Repair(template, filled, _pick(shown_bugs(template, split), rng), seed)
+        if repair.shows:
+            return repair
+    raise AssertionError(f"{template.name}: no bug shows in {_ATTEMPTS} attempts")
+
+
+def sample(split: Split, rng: random.Random) -> Repair:
+    """One of a random template."""
+    return make(rng.choice(templates(split)), split, rng.getrandbits(31))
+
+
+def _pick(found: Sequence[Bug], rng: random.Random) -> Bug:
+    """Of a kind at random: there are many more wrong names than wrong anything else."""
+    kind = rng.choice(sorted({bug.kind for bug in found}))
+    return rng.choice([bug for bug in found if bug.kind == kind])
+
+
+def _try(template: Template, bug: Bug) -> Repair:
+    """The bug under some names or other."""
+    filled: dict[str, str] = {}
+    for hole in template.holes:
+        filled[hole] = next(value for value in choices(hole) if value not in filled.values())
+    return Repair(template, filled, bug, 0)
+
+
+def _side(found: Sequence[Value], where: str, split: Split) -> tuple[Value, ...]:
+    """The part of `found` that is a split's; unseen templates have all."""
+    if split is Split.UNSEEN:
+        return tuple(found)
+    ranked = sorted(found, key=lambda value: blake2b(f"{where} {value}".encode(), digest_size=8).digest())
+    n_held_out = max(1, round(HELD_OUT * len(ranked)))
+    return tuple(ranked[:n_held_out] if split is Split.HELDOUT else ranked[n_held_out:])

@@ -1,0 +1,2 @@
+#!/bin/bash
+cp /solution/repair.py /repair/repair.py
