@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agentgym.call import to_json
 from agentgym.cli.console import note, plain, print_json, seconds, size, stdout, table
 from agentgym.cli.export import export
 from agentgym.errors import UsageError
@@ -56,6 +55,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one trajectory, turn by turn."""
+    from agentgym.call import to_json
     from agentgym.cli import trajectory
 
     found = _one(file, id)

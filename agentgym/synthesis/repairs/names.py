@@ -5,8 +5,14 @@ from __future__ import annotations
 from agentgym.synthesis.repairs.template import role
 
 NAMES: dict[str, tuple[str, ...]] = {
-    "f": ("solve", "compute", "collect", "process", "handle", "apply", "scan", "build", "measure", "check", "derive", "select"),
-    "xs": ("items", "values", "numbers", "data", "rows", "records", "entries", "series", "points", "nums", "samples", "left"),
+    "f": (
+        "solve", "compute", "collect", "process", "handle", "apply", "scan", "build", "measure", "check",
+        "derive", "select",
+    ),
+    "xs": (
+        "items", "values", "numbers", "data", "rows", "records", "entries", "series", "points", "nums", "samples",
+        "left",
+    ),
     "ys": ("others", "second", "extra", "weights", "right", "targets", "limits", "more", "marks", "lows"),
     "x": ("item", "value", "number", "row", "record", "entry", "elem", "point", "num", "sample", "v", "x"),
     "y": ("other", "near", "weight", "next_one", "target", "b", "y", "w", "mate", "peer"),
