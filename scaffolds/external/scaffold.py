@@ -6,12 +6,14 @@ calls. What the program's ending means for the episode is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from agentgym.errors import AgentError
-from agentgym.protocols import Backend, ExecResult, StopReason
+from agentgym.errors import AgentError, SandboxError
+from agentgym.protocols import Backend, ExecResult, Sandbox, StopReason
 from agentgym.tools.text import cut_middle
 from scaffolds.external.install import installed, prefix
 from scaffolds.external.spec import AgentSpec, fill, load_spec
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 HOME = "/tmp/agent-home"
 """The agent's own files lie where neither a diff of WORKDIR nor one of the whole sandbox takes them for its work."""
+GRACE_S = 10.0
+"""What an agent is left to end by itself once its budget is used up."""
 LOG_CHARS = 1 << 16
 """Kept of what the program printed, each message's: its beginning and its end."""
 _AGENTS = Path(__file__).parent / "agents"
@@ -62,12 +66,14 @@ class ExternalScaffold:
                     "prefix": prefix(self.spec),
                     "home": HOME,
                 }
-                result = self._execute(episode, command, values)
+                result = self._execute(episode, model, command, values)
             episode.log += _log(result)
             self._judge(episode, model, result, len(model.calls) - n_asked)
             command = self.spec.continue_command
 
-    def _execute(self, episode: Episode, command: tuple[str, ...], values: Mapping[str, str]) -> ExecResult:
+    def _execute(
+        self, episode: Episode, session: Session, command: tuple[str, ...], values: Mapping[str, str]
+    ) -> ExecResult:
         sandbox = episode.sandbox
         sandbox.exec(["mkdir", "-p", "-m", "700", HOME])
         for path, template in self.spec.files.items():
@@ -76,12 +82,13 @@ class ExternalScaffold:
             if written.exit_code:
                 raise AgentError(f"{self.name}: {path} cannot be written into its HOME: {written.stderr.strip()}")
         env = {name: fill(value, values) for name, value in self.spec.env.items()}
-        return episode.execute(
-            [fill(word, values) for word in command],
-            stdin=fill(self.spec.stdin, values).encode(),
-            env={"HOME": HOME, **env},
-            timeout_s=max(1.0, episode.budget.timeout_s or 0.0),
-        )
+        with _ended_past_budget(sandbox, session):
+            return episode.execute(
+                [fill(word, values) for word in command],
+                stdin=fill(self.spec.stdin, values).encode(),
+                env={"HOME": HOME, **env},
+                timeout_s=max(1.0, episode.budget.timeout_s or 0.0),
+            )
 
     def _judge(self, episode: Episode, session: Session, result: ExecResult, n_calls: int) -> None:
         """Whose doing the program's end was: the limits', the model's or its own."""
@@ -99,6 +106,28 @@ class ExternalScaffold:
             raise AgentError(f"{self.name} ended without asking its model: {_last_line(result)}")
         else:
             episode.step("")
+
+
+@contextmanager
+def _ended_past_budget(sandbox: Sandbox, session: Session) -> Iterator[None]:
+    """Some agents wait for ever when they are refused: GRACE_S after the budget is used up, everything inside ends."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(1.0):
+            if session.exceeded is not None:
+                if not ended.wait(GRACE_S):
+                    with suppress(SandboxError):
+                        sandbox.exec("kill -KILL -1", user="root", timeout_s=10)
+                return
+
+    watching = threading.Thread(target=watch, name="agentgym-budget", daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()
 
 
 def claude_code() -> ExternalScaffold:

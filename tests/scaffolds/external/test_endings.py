@@ -124,6 +124,15 @@ def test_the_budget_ends_it(task: Task, backend: Backend) -> None:
     assert (trajectory.stop_reason, trajectory.reward, trajectory.error) == (StopReason.MAX_TURNS, 1.0, None)
 
 
+def test_an_agent_that_waits_past_its_budget_is_ended(
+    task: Task, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scaffolds.external.scaffold.GRACE_S", 0.5)
+    trajectory = run(task, agent("ask one >> log.txt; ask two; sleep 300"), backend, max_turns=1)
+    assert (trajectory.stop_reason, trajectory.reward, len(trajectory.calls)) == (StopReason.MAX_TURNS, 1.0, 1)
+    assert trajectory.timing.agent_s < 60
+
+
 def test_a_model_that_fails_is_not_the_agents_doing(task: Task, backend: Backend) -> None:
     trajectory = run(task, agent("ask x >> log.txt; ask y || exit 1"), backend, ScriptedModel(["hello"]))
     assert (trajectory.stop_reason, trajectory.reward) == (StopReason.MODEL_ERROR, None)
