@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agentgym.call import Call
 from agentgym.trajectory import Trajectory
 from agentgym.views import atif_schema as atif
 from agentgym.views.atif_metrics import metrics_of
 from agentgym.views.atif_steps import n_answers, step_of, with_extra
-from agentgym.views.conversation import Branch, Said, conversations
+from agentgym.views.conversation import Branch, Conversations, Said, conversations
 from agentgym.views.turns import recorded_turns, text_of
 
 SAID_IN_STEPS = {"messages", "tools", "turns", "calls"}
@@ -28,7 +27,7 @@ SHORTEST_PROMPT = 16
 def to_atif(trajectory: Trajectory) -> atif.Document:
     """The document; its class sees to it that the format's rules are kept."""
     found = conversations(trajectory)
-    writer = _Writer(trajectory, found.calls)
+    writer = _Writer(trajectory, found)
     steps = writer.steps(found.line) or [_empty_step(trajectory)]
     others = {f"{trajectory.id}/{branch.end}": branch for branch in found.others}
     embedded = [writer.document(id, writer.steps([branch]), branch.tools) for id, branch in others.items()]
@@ -45,9 +44,9 @@ def to_atif(trajectory: Trajectory) -> atif.Document:
 class _Writer:
     """The conversations of one trajectory, each after those that it may have its beginning from."""
 
-    def __init__(self, trajectory: Trajectory, calls: Sequence[Call]) -> None:
-        self._trajectory, self._calls = trajectory, calls
-        self._turns = recorded_turns(trajectory, calls)
+    def __init__(self, trajectory: Trajectory, found: Conversations) -> None:
+        self._trajectory, self._calls = trajectory, found.calls
+        self._turns = recorded_turns(trajectory, found.calls, found.line)
         self._written: set[tuple[int, int]] = set()
         """Call and place in the conversation of messages that are in a step by now: from here on they are copies."""
 

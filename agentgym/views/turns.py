@@ -15,7 +15,7 @@ from typing import Any
 from agentgym.call import Call
 from agentgym.protocols import Message
 from agentgym.trajectory import StepRecord, Trajectory, Turn
-from agentgym.views.conversation import branches, main_line, offered_tools
+from agentgym.views.conversation import Branch, branches, main_line, offered_tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,28 @@ def turns_of(calls: Sequence[Call]) -> MainConversation:
     return MainConversation([turn_at(calls, index) for index in indices], line[-1].messages, line[-1].tools)
 
 
-def recorded_turns(trajectory: Trajectory, calls: Sequence[Call]) -> dict[int, Turn]:
-    """Each answered call's turn: the trajectory's own where it has it, which knows more, else as calls tell it."""
-    own = iter(trajectory.turns)
-    turn = next(own, None)
-    turns = {}
-    for index, call in enumerate(calls):
-        if call.reply is None:
-            continue
-        if turn is not None and turn.message == call.reply:
-            turns[index], turn = turn, next(own, None)
-        else:
-            turns[index] = turn_at(calls, index)
-    return turns
+def recorded_turns(trajectory: Trajectory, calls: Sequence[Call], main: Sequence[Branch]) -> dict[int, Turn]:
+    """Each answered call's turn: the trajectory's own where it has it, which knows more, else as calls tell it.
+
+    Its own are of the `main` conversation; other calls may have had the very same replies.
+    """
+    answered = [index for index, call in enumerate(calls) if call.reply is not None]
+    in_main = {call for branch in main for call in branch.replies}
+    owners = _owners(trajectory.turns, calls, [index for index in answered if index in in_main])
+    if len(owners) < len(trajectory.turns):
+        owners = _owners(trajectory.turns, calls, answered)
+    return {index: owners[index] if index in owners else turn_at(calls, index) for index in answered}
+
+
+def _owners(turns: Sequence[Turn], calls: Sequence[Call], indices: Sequence[int]) -> dict[int, Turn]:
+    """The turns by the calls that they came of, as far as they are found in order."""
+    left = iter(turns)
+    turn = next(left, None)
+    owners = {}
+    for index in indices:
+        if turn is not None and turn.message == calls[index].reply:
+            owners[index], turn = turn, next(left, None)
+    return owners
 
 
 def turn_at(calls: Sequence[Call], index: int) -> Turn:

@@ -169,6 +169,14 @@ def test_odd_messages_come_back_as_they_were() -> None:
     assert again.messages == trajectory.messages
 
 
+def test_a_turn_stays_with_its_call_where_another_conversation_says_the_same() -> None:
+    agent = Recording.of(saying(""), saying(""), saying(""))
+    agent.ask([system("a"), user("")], [BASH])
+    main = agent.ask([system("b"), user("")], [])
+    agent.ask([*main, user("")], [BASH])
+    assert_comes_back(recorded(agent.calls))
+
+
 TEXTS = st.text(max_size=3)
 ARGUMENTS = st.one_of(
     TEXTS, st.dictionaries(TEXTS, st.one_of(st.integers(), TEXTS, st.none()), max_size=2).map(json.dumps)
