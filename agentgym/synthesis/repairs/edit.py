@@ -86,9 +86,7 @@ class Edit:
         ends = set(starts)
         text = "".join(pieces)
         return [
-            start
-            for start in starts
-            if self.old and text.startswith(self.old, start) and start + len(self.old) in ends
+            start for start in starts if self.old and text.startswith(self.old, start) and start + len(self.old) in ends
         ]
 
     def __str__(self) -> str:

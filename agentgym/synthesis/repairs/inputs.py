@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-WORDS = ("tea", "sun", "kiosk", "at", "meadow", "b", "cedar", "moment", "zebra", "dog", "gate", "atlas", "mist", "eagle",
-         "crab", "tomato", "goods", "oak")  # fmt: skip
+WORDS = ("tea", "sun", "kiosk", "at", "meadow", "b", "cedar", "moment", "zebra", "dog", "gate", "atlas", "mist",
+         "eagle", "crab", "tomato", "goods", "oak")  # fmt: skip
 
 
 def _int(rng: random.Random, focus: Sequence[int]) -> int:

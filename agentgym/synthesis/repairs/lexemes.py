@@ -1,4 +1,4 @@
-"""Text as lexemes: the pieces of Python, and of plain words, in which this family is broken, mended and read by a model.
+"""Text as lexemes: pieces of Python and of plain words, in which this family is broken, mended and read by a model.
 
 A blank belongs to the operator or keyword that it sets off, or to the word of prose that it comes before: so a name and
 a digit are the same piece wherever they stand. The pieces of a text, joined, are the text.

@@ -24,9 +24,11 @@ def test_apply(text: str, line: str) -> None:
     assert str(edit) == text
 
 
-@pytest.mark.parametrize("text", ["", "2", "2|0", "|0=>1", "2:0=>1", " 2|0=>1", "2|0=>1\n3|a=>b", "x|a=>b", "99999|a=>b"])
+@pytest.mark.parametrize(
+    "text", ["", "2", "2|0", "|0=>1", "2:0=>1", " 2|0=>1", "2|0=>1\n3|a=>b", "x|a=>b", "99999|a=>b"]
+)
 def test_unreadable(text: str) -> None:
-    with pytest.raises(EditError, match="wanted LINE|OLD=>NEW"):
+    with pytest.raises(EditError, match=r"wanted LINE\|OLD=>NEW"):
         Edit.parse(text)
 
 

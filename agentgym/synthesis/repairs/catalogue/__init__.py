@@ -9,7 +9,5 @@ from agentgym.synthesis.repairs.catalogue.tables import TABLES
 from agentgym.synthesis.repairs.catalogue.texts import TEXTS
 from agentgym.synthesis.repairs.template import Template
 
-TEMPLATES: dict[str, Template] = {
-    template.name: template for template in (*LISTS, *PAIRS, *TEXTS, *TABLES, *NUMBERS)
-}
+TEMPLATES: dict[str, Template] = {template.name: template for template in (*LISTS, *PAIRS, *TEXTS, *TABLES, *NUMBERS)}
 """By name."""
