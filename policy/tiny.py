@@ -10,8 +10,8 @@ def tiny_policy_config(vocab_size: int) -> PolicyConfig:
     return PolicyConfig(
         vocab_size=vocab_size,
         embed_dim=160,
-        n_heads=5,
-        n_kv_heads=5,
+        n_heads=4,
+        n_kv_heads=4,
         head_dim=32,
         ffn_dim=448,
         max_context=512,

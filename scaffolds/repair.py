@@ -1,7 +1,7 @@
 """The agent of the family of repairs: sees the file with its lines numbered, answers with one edit, hands it in.
 
-An edit is `LINE|OLD=>NEW` and nothing else, so that a policy of a million parameters can learn to write it. With a
-second try it is first shown what the task's own check says of its edit. Limits and the record are the episode's.
+An edit is `LINE|OLD=>NEW` and nothing else, so that a policy of a million parameters can learn it. With a second try it
+is first shown what the task's own check says of its edit. Limits and the record are the episode's.
 """
 
 from __future__ import annotations

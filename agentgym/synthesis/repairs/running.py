@@ -1,6 +1,6 @@
 """Runs a function of the family in this process: our own code, broken by us; a budget of lines is guard enough.
 
-What an agent wrote runs in a sandbox and nowhere else: see `folder/grade.py`.
+What an agent wrote runs in a sandbox and nowhere else: see `files/grade.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def compiled(source: str) -> Callable[..., Any]:
     """The one function that `source` defines. Raises SyntaxError."""
     names: dict[str, Any] = {}
     exec(compile(source, "repair.py", "exec"), names)
-    function: Callable[..., Any] = next(v for name, v in names.items() if callable(v) and name != "__builtins__")
+    function: Callable[..., Any] = next(value for name, value in names.items() if name != "__builtins__")
     return function
 
 

@@ -4,38 +4,41 @@ The code under test runs as nobody in a process of its own, which ends before th
 what to call, gives text through a pipe, and cannot know what would be right but by being right.
 """
 
-import _signal  # `signal` itself takes longer to import than all the rest takes to run
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]  # `signal` takes longer to import than the rest to run
 import os
 
-ALLOWED_CPU_S, ALLOWED_S = 1.0, 20.0
+ALLOWED_CPU_S, ALLOWED_S = 1.0, 10.0
 NOBODY = 65534
-LIMIT_BYTES = 1 << 20
+SAID_CHARS = 1000
+PIPE_BYTES = 1 << 16
 
 
-def canonical(value):
+def canonical(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(sorted(f"{key!r}: {canonical(item)}" for key, item in value.items())) + "}"
     return repr(value)
 
 
-def answer(name, calls, pipe):
+def answer(name: str, calls: list[str], pipe: int) -> None:
     _signal.setitimer(_signal.ITIMER_PROF, ALLOWED_CPU_S)  # what it brings, SIGPROF, ends us
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
     with open("/repair/repair.py") as file:
         source = file.read()
-    names = {}
+    names: dict[str, object] = {}
     exec(compile(source, "repair.py", "exec"), names)
     for call in calls:
         try:
-            said = canonical(names[name](*eval(call)))
+            said = canonical(names[name](*eval(call)))  # type: ignore[operator]
         except Exception as error:
             said = f"raises {type(error).__name__}"
-        os.write(pipe, said.encode("utf-8", "replace") + b"\n")
+        os.write(pipe, said[:SAID_CHARS].encode("utf-8", "replace") + b"\n")
 
 
-def ask(name, calls):
+def ask(name: str, calls: list[str]) -> list[str]:
     ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
@@ -45,24 +48,21 @@ def ask(name, calls):
         finally:
             os._exit(0)
     os.close(theirs)
-
-    def give_up(*_):
-        raise TimeoutError
-
-    _signal.signal(_signal.SIGALRM, give_up)
+    _signal.signal(_signal.SIGALRM, lambda *_: os.kill(child, _signal.SIGKILL))
     _signal.setitimer(_signal.ITIMER_REAL, ALLOWED_S)
-    said = b""
-    try:
-        while len(said) < LIMIT_BYTES and (part := os.read(ours, 1 << 16)):
-            said += part
-    except TimeoutError:
-        said = b"out of time\n"
+    os.waitpid(child, 0)  # what it says fits into the pipe, which its own children may hold open
     _signal.setitimer(_signal.ITIMER_REAL, 0)
-    os.kill(child, _signal.SIGKILL)
-    os.waitpid(child, 0)
+    os.set_blocking(ours, False)
+    try:
+        said = os.read(ours, PIPE_BYTES)
+    except BlockingIOError:
+        said = b""
     return said.decode("utf-8", "replace").split("\n")[:-1]
 
 
+os.makedirs("/logs/verifier", exist_ok=True)
+for folder in ("/logs/verifier", "/tests"):
+    os.chmod(folder, 0o700)
 with open("/tests/calls.txt") as file:
     name, *calls = file.read().splitlines()
 said = ask(name, calls)
