@@ -15,6 +15,7 @@ from agentgym.synthesis.repairs.family import Split, make, templates
 from agentgym.synthesis.repairs.folder import write_repair
 from agentgym.trajectory import Trajectory
 from scaffolds.repair import RepairScaffold, prompt
+from tests.tasks import vary
 
 REPAIR = make(templates(Split.TRAIN)[0], Split.TRAIN, 3)
 RIGHT = str(REPAIR.edit)
@@ -115,3 +116,9 @@ def test_no_second_try_where_the_first_is_right(run: Run) -> None:
 
 def test_unreadable_first_try_may_be_mended(run: Run) -> None:
     assert run(Says("what?", RIGHT), tries=2).reward == 1.0
+
+
+def test_task_of_another_kind_is_refused(backend: Backend, tmp_path: Path) -> None:
+    trajectory = rollout(Job(vary(tmp_path / "task"), RepairScaffold(), Says()), backend)
+    assert trajectory.error is not None
+    assert "found no repair.py in its workdir, wanted a task of repairs" in trajectory.error.message

@@ -24,6 +24,9 @@ from agentgym.synthesis.repairs.template import Template
 
 HELD_OUT = 0.25
 """Share of the names, constants and bugs of a seen template that training never has, one of each at least."""
+WEIGHTS = {"operator": 6, "constant": 6, "number": 4, "name": 2, "argument": 2, "case": 2, "place": 1}
+"""How often a bug is of a kind, against the others that its template has. Wrong names are the most by far, and the last
+that a small policy learns; a return out of place is the first."""
 _ATTEMPTS = 1000
 
 Value = TypeVar("Value")
@@ -84,8 +87,8 @@ def _draw(template: Template, split: Split, rng: random.Random, seed: int) -> Re
 
 
 def _pick(found: Sequence[Bug], rng: random.Random) -> Bug:
-    """Of a kind at random: there are many more wrong names than wrong anything else."""
-    kind = rng.choice(sorted({bug.kind for bug in found}))
+    kinds = sorted({bug.kind for bug in found})
+    [kind] = rng.choices(kinds, [WEIGHTS[kind] for kind in kinds])
     return rng.choice([bug for bug in found if bug.kind == kind])
 
 
