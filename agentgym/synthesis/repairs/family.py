@@ -1,10 +1,10 @@
 """The family of repairs: which there are, and which of them are trained on.
 
-    train     the most of the names, constants and bugs of the seen templates
-    heldout   seen templates, but names, constants and bugs none of which that template ever has in training
+    train     the most of the names, constants and places of bugs of the seen templates
+    heldout   seen templates, but names, constants and places of bugs none of which that template has in training
     unseen    templates that training never has
 
-The line is drawn by hashes of (template, hole, value) and (template, bug), so it is the same everywhere, for ever.
+The line is drawn by hashes of (template, hole, value) and (template, kind of bug, place): everywhere the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from agentgym.synthesis.repairs.repair import Repair
 from agentgym.synthesis.repairs.template import Template
 
 HELD_OUT = 0.25
-"""Share of the names, constants and bugs of a seen template that training never has, one of each at least."""
+"""Share of the names, constants and places of bugs of a seen template that training never has."""
 WEIGHTS = {"operator": 6, "constant": 6, "number": 4, "name": 2, "argument": 2, "case": 2, "place": 1}
 """How often a bug is of a kind, against the others that its template has. Wrong names are the most by far, and the last
 that a small policy learns; a return out of place is the first."""
@@ -54,7 +54,10 @@ def values(template: Template, hole: str, split: Split) -> tuple[str, ...]:
 def shown_bugs(template: Template, split: Split) -> tuple[Bug, ...]:
     """Those of the split that calls can tell from the fixed source."""
     telling = [bug for bug in bugs(template) if _try(template, bug).shows]
-    return _side(telling, template.name, split)
+    if split is Split.UNSEEN:
+        return tuple(telling)
+    held_out = _held_out_sites(template, telling)
+    return tuple(bug for bug in telling if ((bug.kind, bug.start) in held_out) == (split is Split.HELDOUT))
 
 
 def make(template: Template, split: Split, seed: int) -> Repair:
@@ -100,10 +103,24 @@ def _try(template: Template, bug: Bug) -> Repair:
     return Repair(template, filled, bug, 0)
 
 
+def _held_out_sites(template: Template, found: Sequence[Bug]) -> set[tuple[str, int]]:
+    """A share of the places of each kind of bug, one at least; where a kind has a single place, a coin decides."""
+    sites: set[tuple[str, int]] = set()
+    for kind in sorted({bug.kind for bug in found}):
+        places = sorted({bug.start for bug in found if bug.kind == kind})
+        if len(places) > 1 or _digest(f"{template.name} {kind}")[0] % 2:
+            sites |= {(kind, place) for place in _side(places, f"{template.name} {kind}", Split.HELDOUT)}
+    return sites or {(found[0].kind, found[0].start)}
+
+
 def _side(found: Sequence[Value], where: str, split: Split) -> tuple[Value, ...]:
     """The part of `found` that is a split's; unseen templates have all."""
     if split is Split.UNSEEN:
         return tuple(found)
-    ranked = sorted(found, key=lambda value: blake2b(f"{where} {value}".encode(), digest_size=8).digest())
+    ranked = sorted(found, key=lambda value: _digest(f"{where} {value}"))
     n_held_out = max(1, round(HELD_OUT * len(ranked)))
     return tuple(ranked[:n_held_out] if split is Split.HELDOUT else ranked[n_held_out:])
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=8).digest()
