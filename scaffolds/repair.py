@@ -1,7 +1,7 @@
 """The agent of the family of repairs: sees the file with its lines numbered, answers with one edit, hands it in.
 
-An edit is `LINE|OLD=>NEW` and nothing else, so that a policy of a million parameters can learn to write it. With a
-second try it is first shown what the task's own check says of its edit. Limits and the record are the episode's.
+An edit is `LINE|OLD=>NEW` and nothing else, so that a policy of a million parameters can learn it. With a second try it
+is first shown what the task's own check says of its edit. Limits and the record are the episode's.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from agentgym.errors import TaskError
 from agentgym.protocols import Message, Model, StopReason, ToolCall, ToolContext, ToolResult
 from agentgym.synthesis.repairs.edit import Edit, EditError, numbered
-from agentgym.synthesis.repairs.folder import FILE
+from agentgym.synthesis.repairs.folder import FILE, SUITE
 from agentgym.tools import ToolPool
 from agentgym.tools.base import Arguments, Mistake, TypedTool
 
@@ -30,8 +31,8 @@ class RepairScaffold:
         self.tries = tries
 
     def run(self, episode: Episode, model: Model) -> None:
-        """Work until the episode is over. Raises EpisodeOver, SandboxError."""
-        source = episode.execute(["cat", FILE], timeout_s=10.0).stdout
+        """Work until the episode is over. Raises EpisodeOver, SandboxError, TaskError."""
+        source = read_source(episode)
         tool = EditTool(source)
         tools = ToolPool([tool])
         messages: list[Message] = [{"role": "user", "content": prompt(episode.instruction, source)}]
@@ -55,6 +56,18 @@ class RepairScaffold:
                     break
                 messages += [reply.message, {"role": "user", "content": f"{said}\n{numbered(tool.source)}"}]
         episode.step(ToolCall("submit"))
+
+
+def read_source(episode: Episode) -> str:
+    """The broken file as the task brought it in: nobody else has been in the sandbox, and a look costs 5 ms.
+
+    Raises TaskError where the task is none of the family.
+    """
+    [step, *_] = episode.task.steps
+    file = step.folder / "workdir" / FILE
+    if not file.is_file():
+        raise TaskError(f"{episode.task.path}: found no {FILE} in its workdir, wanted a task of {SUITE}")
+    return file.read_text(encoding="utf-8")
 
 
 def prompt(instruction: str, source: str) -> str:

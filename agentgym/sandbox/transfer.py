@@ -55,15 +55,14 @@ def write(run: Run, path: str, data: bytes, mode: int) -> None:
 
 
 def upload(run: Run, source: Path, target: str) -> None:
-    code, _, problem = run(["tar", "-x", "-f", "-", "-C", "/", "--no-same-owner"], stdin=_archive(source, target))
+    code, _, problem = run(["tar", "-x", "-f", "-", "-C", "/", "--no-same-owner"], stdin=archive([source], target))
     if code != 0:
         raise OSError(f"upload to {target}: {problem.strip()}")
 
 
-def _archive(source: Path, target: str) -> bytes:
-    """A tar of what a folder holds, as it will lie below `target`, owned by root."""
-    if not source.is_dir():
-        raise NotADirectoryError(f"{source}: not a folder")
+def archive(sources: Sequence[Path], target: str) -> bytes:
+    """A tar of what these folders hold, as it will lie below `target` seen from the root, owned by root; of two files
+    of one name the later folder's is unpacked last."""
 
     def owned_by_root(info: tarfile.TarInfo) -> tarfile.TarInfo:
         info.uid = info.gid = 0
@@ -72,12 +71,15 @@ def _archive(source: Path, target: str) -> bytes:
 
     below = target.strip("/") or "."
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        entries = sorted(source.iterdir())
-        for entry in entries:
-            archive.add(entry, arcname=f"{below}/{entry.name}", filter=owned_by_root)
-        if not entries:  # tar makes the folders above a member; one that is there keeps its mode
-            archive.add(source, arcname=below, filter=owned_by_root)
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as made:
+        for source in sources:
+            if not source.is_dir():
+                raise NotADirectoryError(f"{source}: not a folder")
+            entries = sorted(source.iterdir())
+            for entry in entries:
+                made.add(entry, arcname=f"{below}/{entry.name}", filter=owned_by_root)
+            if not entries:  # tar makes the folders above a member; one that is there keeps its mode
+                made.add(source, arcname=below, filter=owned_by_root)
     return buffer.getvalue()
 
 

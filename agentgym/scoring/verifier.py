@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 from agentgym.errors import GraderError, SandboxLost, TaskError
 from agentgym.protocols import Backend, ExecResult, Image, Limits, Sandbox, SandboxSpec
+from agentgym.sandbox.transfer import archive
 from agentgym.scoring import changes, junit
 from agentgym.task import Step, Task, expand_variables
 from agentgym.trajectory import Outcome
@@ -34,6 +35,13 @@ FIXED_ENV = {"TZ": "UTC", "PYTHONHASHSEED": "0"}
 _FILES = ("reward.txt", "reward.json", "tampered", "junit.xml")
 _NOTHING = bytes(tarfile.BLOCKSIZE * 2)
 """An empty archive."""
+_MARK, _NOT_BROUGHT_IN = "[verifier] the tests were not brought in", 97
+_CLEAR = f"rm -rf {TESTS} {VERDICT}\n"
+"""What the agent may have laid there for the verifier to find."""
+_BRING_IN = f"""
+tar -x -f - -C / --no-same-owner && mkdir -p {VERDICT} || {{ echo "{_MARK}" >&2; exit {_NOT_BROUGHT_IN}; }}
+"""
+"""Reads an archive of the tests."""
 _FILE_BYTES = 1 << 20
 _REPORT_BYTES = 64 << 20
 
@@ -58,12 +66,10 @@ class Verifier:
         """Raises GraderError and SandboxError, neither of which is the agent's doing."""
         mode = self.task.gym.grading
         if mode == "shared":
-            agent.exec(["rm", "-rf", TESTS, VERDICT], user="root", cwd="/")
             return Graded(self.verify(step, agent, workdir), None)
         if mode == "layer":
             image = agent.snapshot()
             with self._fresh(image) as sandbox:
-                sandbox.exec(["rm", "-rf", TESTS, VERDICT], user="root", cwd="/")
                 return Graded(self.verify(step, sandbox, workdir), None)
         try:
             taken = changes.take(agent, workdir, self.task.gym.protected)
@@ -108,23 +114,26 @@ class Verifier:
         folders = [folder for folder in dict.fromkeys((self.task.tests_dir, step.tests_dir)) if folder]
         if not folders:
             raise TaskError(f"{self.task.path}: found no tests/, wanted tests/test.sh to grade by")
-        try:
-            for folder in folders:
-                sandbox.upload(folder, TESTS)
-        except OSError as error:
-            if self.task.gym.grading == "diff":
-                raise GraderError(f"the tests cannot be brought in: {error}") from None
-            return self._without_report(f"the agent left no place for the tests: {error}")
         user = str(verifier.user) if verifier.user is not None else "root"
-        if user != "root":
-            sandbox.exec(["mkdir", "-p", "-m", "777", VERDICT], user="root", cwd="/")
+        bring_in = _BRING_IN if self.task.gym.grading == "diff" else _CLEAR + _BRING_IN
+        run = f"exec bash {TESTS}/test.sh < /dev/null"
+        env = {**FIXED_ENV, **expand_variables(verifier.env, os.environ)}
+        # one command where it can be: each costs as much as a small test
         result = sandbox.exec(
-            ["bash", "-c", f"mkdir -p {VERDICT}; exec bash {TESTS}/test.sh"],
+            ["bash", "-c", bring_in + (run if user == "root" else f"chmod 777 {VERDICT}")],
+            stdin=archive(folders, TESTS),
             timeout_s=verifier.timeout_sec,
             cwd=workdir,
-            env={**FIXED_ENV, **expand_variables(verifier.env, os.environ)},
-            user=user,
+            env=env,
+            user="root",
         )
+        if result.exit_code == _NOT_BROUGHT_IN and _MARK in result.stderr:
+            why = result.stderr.strip()[-300:]
+            if self.task.gym.grading == "diff":
+                raise GraderError(f"the tests cannot be brought in: {why}")
+            return self._without_report(f"the agent left no place for the tests: {why}")
+        if user != "root" and not result.timed_out:
+            result = sandbox.exec(["bash", "-c", run], timeout_s=verifier.timeout_sec, cwd=workdir, env=env, user=user)
         if result.timed_out:
             return self._without_report(f"the tests did not finish within {verifier.timeout_sec:.0f} s")
         return self._read(sandbox, result)

@@ -1,10 +1,10 @@
 """The family of repairs: which there are, and which of them are trained on.
 
-    train     the most of the names, constants and bugs of the seen templates
-    heldout   seen templates, but names, constants and bugs none of which that template ever has in training
+    train     the most of the names, constants and places of bugs of the seen templates
+    heldout   seen templates, but names, constants and places of bugs none of which that template has in training
     unseen    templates that training never has
 
-The line is drawn by hashes of (template, hole, value) and (template, bug), so it is the same everywhere, for ever.
+The line is drawn by hashes of (template, hole, value) and (template, kind of bug, place): everywhere the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from agentgym.synthesis.repairs.repair import Repair
 from agentgym.synthesis.repairs.template import Template
 
 HELD_OUT = 0.25
-"""Share of the names, constants and bugs of a seen template that training never has, one of each at least."""
+"""Share of the names, constants and places of bugs of a seen template that training never has."""
+WEIGHTS = {"operator": 6, "constant": 6, "number": 4, "name": 2, "argument": 2, "case": 2, "place": 1}
+"""How often a bug is of a kind, against the others that its template has. Wrong names are the most by far, and the last
+that a small policy learns; a return out of place is the first."""
 _ATTEMPTS = 1000
 
 Value = TypeVar("Value")
@@ -35,11 +38,13 @@ class Split(StrEnum):
     UNSEEN = "unseen"
 
 
+@functools.cache
 def templates(split: Split) -> tuple[Template, ...]:
     """By name."""
     return tuple(TEMPLATES[name] for name in sorted(TEMPLATES) if TEMPLATES[name].unseen == (split is Split.UNSEEN))
 
 
+@functools.cache
 def values(template: Template, hole: str, split: Split) -> tuple[str, ...]:
     """What may fill a hole."""
     return _side(choices(hole), f"{template.name} {hole}", split)
@@ -49,7 +54,10 @@ def values(template: Template, hole: str, split: Split) -> tuple[str, ...]:
 def shown_bugs(template: Template, split: Split) -> tuple[Bug, ...]:
     """Those of the split that calls can tell from the fixed source."""
     telling = [bug for bug in bugs(template) if _try(template, bug).shows]
-    return _side(telling, template.name, split)
+    if split is Split.UNSEEN:
+        return tuple(telling)
+    held_out = _held_out_sites(template, telling)
+    return tuple(bug for bug in telling if ((bug.kind, bug.start) in held_out) == (split is Split.HELDOUT))
 
 
 def make(template: Template, split: Split, seed: int) -> Repair:
@@ -58,10 +66,7 @@ def make(template: Template, split: Split, seed: int) -> Repair:
         raise ValueError(f"template {template.name} is not of the split {split}")
     rng = random.Random(f"{template.name} {split} {seed}")
     for _ in range(_ATTEMPTS):
-        filled: dict[str, str] = {}
-        for hole in template.holes:
-            filled[hole] = rng.choice([v for v in values(template, hole, split) if v not in filled.values()])
-        repair = Repair(template, filled, _pick(shown_bugs(template, split), rng), seed)
+        repair = _draw(template, split, rng, seed)
         if repair.shows:
             return repair
     raise AssertionError(f"{template.name}: no bug shows in {_ATTEMPTS} attempts")
@@ -72,9 +77,21 @@ def sample(split: Split, rng: random.Random) -> Repair:
     return make(rng.choice(templates(split)), split, rng.getrandbits(31))
 
 
+def draft(split: Split, rng: random.Random) -> Repair:
+    """As `sample`, ten times as fast and not run: to show how a bug is mended it need not be seen to fail."""
+    return _draw(rng.choice(templates(split)), split, rng, rng.getrandbits(31))
+
+
+def _draw(template: Template, split: Split, rng: random.Random, seed: int) -> Repair:
+    filled: dict[str, str] = {}
+    for hole in template.holes:
+        filled[hole] = rng.choice([value for value in values(template, hole, split) if value not in filled.values()])
+    return Repair(template, filled, _pick(shown_bugs(template, split), rng), seed)
+
+
 def _pick(found: Sequence[Bug], rng: random.Random) -> Bug:
-    """Of a kind at random: there are many more wrong names than wrong anything else."""
-    kind = rng.choice(sorted({bug.kind for bug in found}))
+    kinds = sorted({bug.kind for bug in found})
+    [kind] = rng.choices(kinds, [WEIGHTS[kind] for kind in kinds])
     return rng.choice([bug for bug in found if bug.kind == kind])
 
 
@@ -86,10 +103,24 @@ def _try(template: Template, bug: Bug) -> Repair:
     return Repair(template, filled, bug, 0)
 
 
+def _held_out_sites(template: Template, found: Sequence[Bug]) -> set[tuple[str, int]]:
+    """A share of the places of each kind of bug, one at least; where a kind has a single place, a coin decides."""
+    sites: set[tuple[str, int]] = set()
+    for kind in sorted({bug.kind for bug in found}):
+        places = sorted({bug.start for bug in found if bug.kind == kind})
+        if len(places) > 1 or _digest(f"{template.name} {kind}")[0] % 2:
+            sites |= {(kind, place) for place in _side(places, f"{template.name} {kind}", Split.HELDOUT)}
+    return sites or {(found[0].kind, found[0].start)}
+
+
 def _side(found: Sequence[Value], where: str, split: Split) -> tuple[Value, ...]:
     """The part of `found` that is a split's; unseen templates have all."""
     if split is Split.UNSEEN:
         return tuple(found)
-    ranked = sorted(found, key=lambda value: blake2b(f"{where} {value}".encode(), digest_size=8).digest())
+    ranked = sorted(found, key=lambda value: _digest(f"{where} {value}"))
     n_held_out = max(1, round(HELD_OUT * len(ranked)))
     return tuple(ranked[:n_held_out] if split is Split.HELDOUT else ranked[n_held_out:])
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=8).digest()

@@ -53,7 +53,7 @@ def instruction(repair: Repair) -> str:
 def check(repair: Repair) -> str:
     """A program for the agent: the shortest call that the bug fails."""
     call, _, wanted = repair.example
-    return _file("check.py").replace("'CALL'", repr(call)).replace("CALL", call).replace("WANTED", wanted)
+    return _file("check.txt").replace("'CALL'", repr(call)).replace("CALL", call).replace("WANTED", wanted)
 
 
 def config(repair: Repair, split: Split) -> TaskConfig:
@@ -74,7 +74,7 @@ def config(repair: Repair, split: Split) -> TaskConfig:
                     "split": "train" if split is Split.TRAIN else "heldout",
                     "kind": "bug_fix",
                     "grading": "shared",
-                    "test_command": "python3 -I -B -S check.py",
+                    "test_command": "python3 -B -S check.py",
                     "tools": ["bash", "submit"],
                 },
             },

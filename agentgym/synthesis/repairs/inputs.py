@@ -18,7 +18,14 @@ def _int(rng: random.Random, focus: Sequence[int]) -> int:
 
 
 def _ints(rng: random.Random, focus: Sequence[int]) -> list[int]:
-    return [_int(rng, focus) for _ in range(rng.choice((0, 1, 2, 3, 3, 4, 5, 7)))]
+    return [_int(rng, focus) for _ in range(_length(rng, focus, (0, 1, 2, 3, 3, 4, 5, 7)))]
+
+
+def _length(rng: random.Random, focus: Sequence[int], usual: Sequence[int]) -> int:
+    """At times at, or next to, a number of interest."""
+    if focus and rng.random() < 0.3:
+        return max(0, rng.choice(focus) + rng.choice((-1, 0, 1, 2)))
+    return rng.choice(usual)
 
 
 def _size(rng: random.Random, focus: Sequence[int]) -> int:
@@ -29,19 +36,21 @@ def _large(rng: random.Random, focus: Sequence[int]) -> int:
     return rng.choice((rng.randint(0, 30), rng.randint(0, 9999), *(n * rng.randint(0, 12) for n in focus)))
 
 
-def _word(rng: random.Random) -> str:
-    return rng.choice(WORDS)
+def _word(rng: random.Random, focus: Sequence[int] = ()) -> str:
+    word = rng.choice(WORDS)
+    length = _length(rng, focus, (len(word),))
+    return (word + rng.choice(WORDS) * length)[:length]
 
 
 def _text(rng: random.Random, focus: Sequence[int]) -> str:
     if rng.random() < 0.2:
         return ""
-    word = _word(rng)
+    word = _word(rng, focus) or "b"
     return rng.choice((word, word + _word(rng), word + word[::-1], word + word[-2::-1]))
 
 
 def _words(rng: random.Random, focus: Sequence[int]) -> list[str]:
-    return [_word(rng) for _ in range(rng.choice((0, 1, 2, 3, 4, 5)))]
+    return [_word(rng, focus) or "b" for _ in range(rng.choice((0, 1, 2, 3, 4, 5)))]
 
 
 def _table(rng: random.Random, focus: Sequence[int]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""One repair: a template under certain names and constants with one bug, and calls that tell broken from whole."""
+"""One repair: a template under some names and constants with one bug in it, and calls that tell broken from whole."""
 
 from __future__ import annotations
 

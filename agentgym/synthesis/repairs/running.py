@@ -1,6 +1,6 @@
 """Runs a function of the family in this process: our own code, broken by us; a budget of lines is guard enough.
 
-What an agent wrote runs in a sandbox and nowhere else: see `folder/grade.py`.
+What an agent wrote runs in a sandbox and nowhere else: see `files/grade.py`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+_NAME = "repair.py"
 LINES = 400
 """Of one call, at most."""
 
@@ -23,8 +24,8 @@ class Endless(Exception):
 def compiled(source: str) -> Callable[..., Any]:
     """The one function that `source` defines. Raises SyntaxError."""
     names: dict[str, Any] = {}
-    exec(compile(source, "repair.py", "exec"), names)
-    function: Callable[..., Any] = next(v for name, v in names.items() if callable(v) and name != "__builtins__")
+    exec(compile(source, _NAME, "exec"), names)
+    function: Callable[..., Any] = next(value for name, value in names.items() if name != "__builtins__")
     return function
 
 
@@ -48,6 +49,8 @@ def canonical(value: Any) -> str:
 def _budget(left: int) -> Iterator[None]:
     def trace(frame: FrameType, event: str, _argument: Any) -> Any:
         nonlocal left
+        if frame.f_code.co_filename != _NAME:  # a callback of the garbage collector, say: not to be interrupted
+            return None
         left -= 1
         if left < 0:
             raise Endless

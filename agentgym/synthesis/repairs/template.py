@@ -1,4 +1,4 @@
-"""A template: a small correct function with holes for names and constants, what it is to do, and its calls.
+"""A template: a small correct function with holes for names and constants, what it does, and what it is called with.
 
 A hole is `$` and a role, with a digit where a function has several of one role: `$x`, `$acc`, `$acc2`, `$k`. What may
 fill a role is said in `names.py`; how the function is broken in `bugs.py`.
