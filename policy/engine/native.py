@@ -44,7 +44,7 @@ _SIGNATURES: dict[str, list[type]] = {
         *[c_int64] * 5,
         c_float,
         c_int,
-    ],  # fmt: skip
+    ],
     "rms_norm": [*[c_void_p] * 3, *[c_int64] * 2, c_float, c_int],
     "swiglu": [*[c_void_p] * 2, *[c_int64] * 2, c_int],
     "linear": [*[c_void_p] * 4, *[c_int64] * 3, c_int],
