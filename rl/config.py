@@ -12,7 +12,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -187,7 +187,7 @@ def parse(data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             tables[name] = field.default
         else:
             try:
-                tables[name] = TypeAdapter[Any](field.annotation).validate_python(data[name])
+                tables[name] = TypeAdapter(cast(Any, field.annotation)).validate_python(data[name])
             except ValidationError as error:
                 lines += [_line(name, problem) for problem in error.errors()]
     return tables, lines
