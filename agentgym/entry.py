@@ -1,14 +1,14 @@
-"""Scaffolds and models by name, through the entry points that installed packages declare.
+"""Scaffolds, models and commands by name, through the entry points that installed packages declare.
 
-The groups are `agentgym.scaffolds` (a class without arguments, see scaffold.Scaffold, or one with `from_spec`) and
-`agentgym.models` (a class with `from_spec`): see `ScaffoldFactory` and `ModelFactory`. This is how the lower floors
-reach the upper ones: agentgym imports neither `scaffolds` nor `policy`, and somebody else's package adds to both groups
-without asking.
+The groups are `agentgym.scaffolds` (a class without arguments, see scaffold.Scaffold, or one with `from_spec`),
+`agentgym.models` (a class with `from_spec`) and `agentgym.commands` (a function as typer reads it, in a module that is
+quick to import): see `ScaffoldFactory` and `ModelFactory`. This is how the lower floors reach the upper ones: agentgym
+imports neither `scaffolds` nor `policy` nor `rl`, and somebody else's package adds to the groups without asking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SCAFFOLDS = "agentgym.scaffolds"
 MODELS = "agentgym.models"
+COMMANDS = "agentgym.commands"
 
 
 class ModelFactory(Protocol):
@@ -43,6 +44,24 @@ class ScaffoldFactory(Protocol):
 def names(group: str) -> list[str]:
     """Every name that is registered in the group, sorted."""
     return sorted({entry.name for entry in entry_points(group=group)})
+
+
+def commands() -> dict[str, Callable[..., None]]:
+    """The commands that other packages bring; one that cannot be loaded says so when it is called."""
+    return {name: _command(name) for name in names(COMMANDS)}
+
+
+def _command(name: str) -> Callable[..., None]:
+    try:
+        return cast("Callable[..., None]", _load(COMMANDS, "command", name))
+    except UsageError as error:
+        problem = error
+
+    def broken() -> None:
+        """Cannot be loaded."""
+        raise problem
+
+    return broken
 
 
 def make_scaffold(name: str) -> Scaffold:
