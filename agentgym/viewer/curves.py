@@ -47,7 +47,7 @@ class Part:
 
 _PARTS: Mapping[str, tuple[_Chart, ...]] = {
     "": (
-        _Chart("Reward", {"reward/mean": "mean"}, hint="of the groups that a step trained on"),
+        _Chart("Reward", {"reward/mean": "mean"}, hint="of the episodes that ended during a train step"),
         _Chart("Success", {"success/heldout": "held-out", "success/unseen": "unseen"}, "%", high=1.0,
                hint="on tasks that are never trained on"),
     ),

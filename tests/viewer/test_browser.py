@@ -214,7 +214,7 @@ def test_curves_grow_while_they_are_looked_at(tmp_path: Path, address: str, page
     path = tell(tmp_path / "quick" / "metrics.jsonl", *lines[:24])
     page.goto(address)
     page.get_by_role("link", name="quick").click()
-    newest = page.locator(".curve", has_text="of the groups that a step trained on").locator(".at")
+    newest = page.locator(".curve", has_text="of the episodes that ended during a train step").locator(".at")
     step = lines[23]["step"]
     assert newest.inner_text() == f"step {step}"
     tell(path, *lines[24:])
@@ -228,7 +228,7 @@ def test_a_pointer_reads_all_curves_at_one_step(tmp_path: Path, address: str, pa
     path = tell(tmp_path / "metrics.jsonl", *curve(40))
     rewards = {one["step"]: one["metrics"].get("reward/mean") for one in map(json.loads, path.read_text().splitlines()) if one["kind"] == "step"}  # fmt: skip
     page.goto(f"{address}/metrics.jsonl")
-    reward = page.locator(".curve", has_text="of the groups that a step trained on")
+    reward = page.locator(".curve", has_text="of the episodes that ended during a train step")
     loss = page.locator(".curve", has_text="Loss")
     assert reward.locator("b").inner_text() == f"{rewards[40]:.3g}"
     assert not reward.locator(".cross").is_visible()
