@@ -9,8 +9,9 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
+from agentgym import diff
 from agentgym.index import Entry
-from agentgym.viewer import curves, diff, episode, forks, table, turns
+from agentgym.viewer import curves, episode, forks, table, turns
 from agentgym.viewer import tokens as token_cells
 from agentgym.viewer.chart import Plot, plot
 from agentgym.viewer.episode import EpisodeView
