@@ -146,7 +146,8 @@ class Trajectory(Record):
     log: str = ""
     """What a black-box agent's program printed, the middle left out where it was long."""
     patch: str | None = None
-    """Unified diff of what the agent changed; None where it could not be taken."""
+    """Unified diff of what the agent changed, files included that a step of the task had brought in; None where it
+    could not be taken."""
     stop_reason: StopReason | None = None
     """None only when the episode broke off on an `error` that no stop reason names."""
     outcome: Outcome | None = None
