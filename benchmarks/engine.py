@@ -37,7 +37,7 @@ THREADS = 2
 SHARED, SHORTEST, LONGEST = 128, 64, 512
 """Tokens that all prompts begin with, and how long prompts are; a shorter one is a part of what is shared."""
 N_REQUESTS = 16
-CONFIG = EngineConfig(pack_weights=True, native_kernels=True)
+CONFIG = EngineConfig(native_kernels=True)
 """A machine that has not got these is refused: its figures would be of something else."""
 
 Result = TypeVar("Result")

@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agentgym import diff
 from agentgym.call import Call
 from agentgym.protocols import Usage
 from agentgym.trajectory import Outcome, TestVerdict, Trajectory
-from agentgym.viewer import diff, forks, turns
+from agentgym.viewer import forks, turns
 from agentgym.viewer.action import edited_path, pretty
 from agentgym.viewer.forks import Branch
 from agentgym.viewer.journal import Session

@@ -9,8 +9,9 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
+from agentgym import diff
 from agentgym.index import Entry
-from agentgym.viewer import diff, episode, forks, table, turns
+from agentgym.viewer import episode, forks, table, turns
 from agentgym.viewer import tokens as token_cells
 from agentgym.viewer.episode import EpisodeView
 from agentgym.viewer.passage import PIECE_CHARS

@@ -47,13 +47,10 @@ class EngineConfig(_Frozen):
     computed on top of them (fast; a little off-policy). recompute: they are computed again under the new weights.
     restart: what was sampled is thrown away and sampled again, so that a request is of one version; its tokens are
     given when it has ended, since what was given cannot be taken back."""
-    pack_weights: bool | None = None
-    """Keep a second copy of the linear weights in the CPU's blocked layout, up to 2 times faster. None: where it can be
-    (a CPU, fp32 or bf16), and `Metrics.linear` tells; True where it can't is refused."""
     native_kernels: bool | None = None
-    """Compute decode attention, norms and SwiGLUs by the engine's own CPU kernels, which a C++ compiler makes at first
-    use. None: where it can be (a CPU, fp32 or bf16, a compiler), and `Metrics.kernels` tells; True where it can't is
-    refused."""
+    """Compute linear layers, decode attention, norms and SwiGLUs by the engine's own CPU kernels, which a C++ compiler
+    makes at first use; they keep a second copy of the linear weights. None: where it can be (a CPU, fp32 or bf16, a
+    compiler), and `Metrics.kernels` tells; True where it can't is refused."""
     record_experts: bool = False
     """Keep each token's experts, for replay in training; see `Generation.choices`."""
     record_blocks: bool = False

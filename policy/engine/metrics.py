@@ -12,10 +12,8 @@ _WINDOW_S = 10.0
 @dataclass(frozen=True, slots=True)
 class Metrics:
     version: int
-    linear: str
-    """How linear layers are computed: "packed" or "plain"."""
     kernels: str
-    """How decode attention, norms and SwiGLUs are computed: "native" (compiled here) or "torch"."""
+    """How linear layers, decode attention, norms and SwiGLUs are computed: "native" (compiled here) or "torch"."""
     waiting: int
     """Requests that hold nothing yet."""
     running: int

@@ -1,4 +1,4 @@
-// What a step does between its matrix products on a CPU; native.py gives shapes and reasons.
+// What a decoder does in a step on a CPU; native.py gives shapes and reasons.
 //
 // T is float or bf16; all is computed in fp32. A row's result depends on that row alone: the order of its sums is the
 // order of its own elements, whatever else is in the batch and wherever its pages lie. The vectors are those of GCC
@@ -11,6 +11,9 @@
 #include <limits>
 #include <type_traits>
 #include <vector>
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -163,15 +166,19 @@ void mix(const float* s, const T* v, float* o, Index D, Index stride, Index room
 
 template <Index n> using Count = std::integral_constant<Index, n>;
 
-// f(first head, how many) for G heads, a number known to the compiler at a time: their sums stay in registers
+// f(Count<n>{}) for n = count, of 1 to Most, as a number known to the compiler; nothing for 0
+template <Index Most, class F> void by_count(Index count, F f) {
+    if constexpr (Most > 0) {
+        if (count == Most) return f(Count<Most>{});
+        by_count<Most - 1>(count, f);
+    }
+}
+
+// f(first head, how many) for G heads: their sums stay in registers
 template <class F> void by_heads(Index G, F f) {
     Index g = 0;
     for (; g + 4 <= G; g += 4) f(g, Count<4>{});
-    switch (G - g) {
-        case 3: return f(g, Count<3>{});
-        case 2: return f(g, Count<2>{});
-        case 1: return f(g, Count<1>{});
-    }
+    by_count<3>(G - g, [&](auto n) { f(g, n); });
 }
 
 template <class T>
@@ -248,6 +255,68 @@ template <class T> void swiglu(const T* gate_up, T* y, Index R, Index F, int thr
     }
 }
 
+
+// Linear layers: weights lie in panels of P outputs, and in a panel input after input.
+
+constexpr Index VECTORS = 3, P = VECTORS * W;
+#ifdef __AVX512F__
+constexpr Index ROWS = 8;  // with their sums in 24 of 32 registers
+#else
+constexpr Index ROWS = 2;
+#endif
+
+// y += one input of a row times its weights for W outputs; in bf16 inputs and weights come in pairs
+inline void fma(Float& y, const float* w, float x) { y += widen(w) * x; }
+
+inline void fma(Float& y, const bf16* w, uint32_t pair) {
+#ifdef __AVX512BF16__
+    y = (Float)_mm512_dpbf16_ps((__m512)y, (__m512bh)_mm512_loadu_si512(w), (__m512bh)_mm512_set1_epi32(pair));
+#else
+    Int both;
+    std::memcpy(&both, w, sizeof(both));
+    y += bits<Float>(both << 16) * bits<float>(pair << 16);
+    y += bits<Float>(both & int32_t(0xffff0000)) * bits<float>(pair & 0xffff0000);
+#endif
+}
+
+inline float input(const float* x, Index i, Index) { return x[i]; }
+
+inline uint32_t input(const bf16* x, Index i, Index I) {
+    return x[i].bits | (i + 1 < I ? uint32_t(x[i + 1].bits) << 16 : 0);
+}
+
+// R rows of one panel
+template <Index R, class T>
+void panel(const T* x, const T* w, const T* bias, T* y, Index I, Index O, Index n) {
+    constexpr Index step = std::is_same_v<T, float> ? 1 : 2;
+    Float sums[R][VECTORS] = {};
+    for (Index i = 0; i < I; i += step, w += step * P)
+        for (Index r = 0; r < R; r++) {
+            const auto value = input(x + r * I, i, I);
+            for (Index v = 0; v < VECTORS; v++) fma(sums[r][v], w + step * v * W, value);
+        }
+    for (Index v = 0; v < VECTORS && v * W < n; v++) {
+        const Index left = n - v * W;
+        const Float b = bias ? load(bias + v * W, left) : Float{};
+        for (Index r = 0; r < R; r++) store(y + r * O + v * W, sums[r][v] + b, left);
+    }
+}
+
+template <class T>
+void linear(const T* x, const T* w, const T* bias, T* y, Index R, Index I, Index O, int threads) {
+    constexpr Index step = std::is_same_v<T, float> ? 1 : 2;
+    const Index panels = (O + P - 1) / P, size = (I + step - 1) / step * step * P;
+#pragma omp parallel for num_threads(threads) if (R * I * O > 65536)
+    for (Index p = 0; p < panels; p++) {
+        const Index n = std::min(P, O - p * P);
+        const T* b = bias ? bias + p * P : nullptr;
+        Index r = 0;
+        for (; r + ROWS <= R; r += ROWS) panel<ROWS>(x + r * I, w + p * size, b, y + r * O + p * P, I, O, n);
+        by_count<ROWS - 1>(R - r, [&](auto rest) {
+            panel<rest()>(x + r * I, w + p * size, b, y + r * O + p * P, I, O, n);
+        });
+    }
+}
 }  // namespace
 
 #define KERNELS(T, name)                                                                                             \
@@ -259,7 +328,10 @@ template <class T> void swiglu(const T* gate_up, T* y, Index R, Index F, int thr
     void rms_norm_##name(const T* x, const T* weight, T* y, Index R, Index E, float eps, int threads) {             \
         rms_norm(x, weight, y, R, E, eps, threads);                                                                 \
     }                                                                                                                \
-    void swiglu_##name(const T* gate_up, T* y, Index R, Index F, int threads) { swiglu(gate_up, y, R, F, threads); }
+    void swiglu_##name(const T* gate_up, T* y, Index R, Index F, int threads) { swiglu(gate_up, y, R, F, threads); }  \
+    void linear_##name(const T* x, const T* w, const T* bias, T* y, Index R, Index I, Index O, int threads) {         \
+        linear(x, w, bias, y, R, I, O, threads);                                                                     \
+    }
 
 extern "C" {
 KERNELS(float, float32)

@@ -27,10 +27,10 @@ Weights = Mapping[str, Tensor] | Callable[[Decoder], None]
 
 
 class Runner:
-    def __init__(self, model: Decoder, cache: Cache, *, pack_weights: bool, native: Native | None) -> None:
+    def __init__(self, model: Decoder, cache: Cache, native: Native | None) -> None:
         self.model, self.cache = model, cache
-        self._packs, self._native = pack_weights, native
-        self._served = twin(model, packs=pack_weights, native=native) if pack_weights or native else model
+        self._native = native
+        self._served = twin(model, native) if native else model
         self._take_head()
 
     @torch.inference_mode()
@@ -57,7 +57,7 @@ class Runner:
         else:
             _fits(self.model, weights)
             self.model.load_state_dict(weights)
-        if self._packs:
+        if self._native:
             repack(self._served)
         self._take_head()
 
@@ -67,8 +67,8 @@ class Runner:
         weight_VE = weight_VE.to(torch.promote_types(weight_VE.dtype, torch.float32))
         self._head_dtype = weight_VE.dtype
         self._head: Callable[[Tensor], Tensor] = partial(F.linear, weight=weight_VE)
-        if self._packs:
-            self._head = PackedWeight(weight_VE).linear
+        if self._native:
+            self._head = PackedWeight(weight_VE, Native(torch.float32)).linear
 
 
 def _fits(model: Decoder, weights: Mapping[str, Tensor]) -> None:

@@ -24,7 +24,6 @@ from policy.engine.errors import EngineError, EngineStopped, QueueFull, RequestE
 from policy.engine.generation import Generation
 from policy.engine.metrics import Metrics, Rate
 from policy.engine.native import Native, NativeError, can_run
-from policy.engine.pack import can_pack
 from policy.engine.pages import PagePool, PageTable
 from policy.engine.prefix import PrefixCache
 from policy.engine.request import FinishReason, Request, Token
@@ -78,13 +77,8 @@ class Engine:
             record_experts=self.config.record_experts,
             record_blocks=self.config.record_blocks,
         )
-        self._packs = can_pack(model) if self.config.pack_weights is None else self.config.pack_weights
-        if self._packs and not can_pack(model):
-            raise RequestError(
-                f"pack_weights needs fp32 or bf16 weights on a CPU with oneDNN, not {weight.dtype} on {weight.device}"
-            )
         self._native = _native(weight, self.config)
-        self._runner = Runner(model, cache, pack_weights=self._packs, native=self._native)
+        self._runner = Runner(model, cache, self._native)
         self._vocab_size = shape.vocab_size
         self._generations: dict[int, Generation] = {}
         self._marks: dict[Generation, FinishReason] = {}
@@ -164,7 +158,6 @@ class Engine:
         idle = self._prefixes.n_idle
         return Metrics(
             version=self.version,
-            linear="packed" if self._packs else "plain",
             kernels="native" if self._native else "torch",
             waiting=len(scheduler.waiting),
             running=len(scheduler.running),
@@ -356,5 +349,5 @@ def _native(weight: Tensor, config: EngineConfig) -> Native | None:
     except NativeError as error:
         if wanted:
             raise RequestError(f"native_kernels: {error}") from error
-        log.warning("decoding goes through torch, which is slower: %s", error)
+        log.warning("the engine computes through torch, which is slower: %s", error)
         return None

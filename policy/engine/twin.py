@@ -17,15 +17,15 @@ from policy.model.mlp import MLP
 from policy.model.norm import RMSNorm
 
 
-def twin(model: Decoder, *, packs: bool, native: Native | None) -> Decoder:
-    """packs: linear layers in oneDNN's layout. native: norms and SwiGLUs by these kernels; None: by torch."""
+def twin(model: Decoder, native: Native) -> Decoder:
+    """Linear layers, norms and SwiGLUs by these kernels."""
 
     def mirror(module: nn.Module) -> nn.Module:
-        if packs and type(module) is nn.Linear:
-            return PackedLinear(module)
-        if native is not None and isinstance(module, RMSNorm) and not module.plus_one:
+        if type(module) is nn.Linear:
+            return PackedLinear(module, native)
+        if isinstance(module, RMSNorm) and not module.plus_one:
             return _NativeNorm(module, native)
-        if native is not None and isinstance(module, MLP) and module.clamped is None:
+        if isinstance(module, MLP) and module.clamped is None:
             return _NativeMLP(mirror(module.gate_up), mirror(module.down), native)
         mirrored = copy(module)
         mirrored._modules = {name: child and mirror(child) for name, child in module._modules.items()}

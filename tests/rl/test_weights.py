@@ -44,7 +44,7 @@ class Gate:
 def engine(**settings: Any) -> tuple[ThreadedEngine, Gate]:
     decoder = small.model(dtype=torch.float32)
     gate = Gate(decoder)
-    config = CONFIG.model_copy(update={"pack_weights": False, "native_kernels": False, **settings})
+    config = CONFIG.model_copy(update={"native_kernels": False, **settings})
     return ThreadedEngine(decoder, config), gate
 
 

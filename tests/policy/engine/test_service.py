@@ -414,22 +414,3 @@ def test_recorded_choices_are_those_of_a_whole_forward(kind: str) -> None:
                 assert torch.equal(found.blocks[layer].sort().values, blocks.sort().values)
 
     tiny.serve(decoder, tiny.config(kind, record_experts=True, record_blocks=True), use)
-
-
-def test_linear_layers_are_packed_where_that_is_possible_and_it_is_told() -> None:
-    async def told(engine: Engine) -> str:
-        await tiny.complete(engine, [1, 2, 3])
-        return engine.metrics().linear
-
-    assert tiny.serve(tiny.model(), tiny.config(), told) == "packed"
-    assert tiny.serve(tiny.model(), tiny.config(pack_weights=False), told) == "plain"
-    assert tiny.serve(tiny.model().double(), tiny.config(), told) == "plain"
-    with pytest.raises(RequestError, match=r"pack_weights needs fp32 or bf16 .* not torch.float64 on cpu"):
-        Engine(tiny.model().double(), tiny.config(pack_weights=True))
-
-
-def test_the_public_face() -> None:
-    import policy.engine
-
-    assert all(hasattr(policy.engine, name) for name in policy.engine.__all__)
-    assert sorted(policy.engine.__all__) == policy.engine.__all__

@@ -11,7 +11,7 @@ from tests.policy.engine import tiny
 @pytest.mark.parametrize("kind", ["mixed", "moe"])
 def test_a_twin_follows_its_original_when_told(kind: str) -> None:
     model = tiny.model(kind)
-    mirrored = twin(model, packs=True, native=Native(torch.float32))
+    mirrored = twin(model, Native(torch.float32))
     ids = torch.arange(20)
 
     def same() -> bool:
