@@ -50,7 +50,8 @@ _REPORT_BYTES = 64 << 20
 class Graded:
     outcome: Outcome
     patch: str | None
-    """Unified diff of the agent's changes; None where grading shares the agent's sandbox."""
+    """Unified diff from the image's files and those that the steps brought in to what the agent left; None where
+    grading shares the agent's sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Verifier:
         try:
             taken = changes.take(agent, workdir, self.task.gym.protected)
             with self._fresh(self.image, extra_mb=(len(taken.archive) >> 20) + 1) as sandbox:
-                patch = changes.patch(sandbox, workdir, taken)
+                patch = changes.patch(sandbox, workdir, taken, self.task.brought_in(step))
                 changes.apply(sandbox, workdir, taken)
                 graded = self.verify(step, sandbox, workdir)
         except changes.NotTaken as error:
