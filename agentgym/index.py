@@ -18,7 +18,7 @@ from agentgym.lines import Line, LineFile
 from agentgym.nearest import nearest
 from agentgym.protocols import StopReason, Usage
 from agentgym.store import Key, TrajectoryStore, decode
-from agentgym.trajectory import FORMAT_VERSION, Failure, TaskRef, Timing, Trajectory
+from agentgym.trajectory import READABLE_VERSIONS, Failure, TaskRef, Timing, Trajectory
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def _entry(line: Line, where: str) -> Entry | None:
         summary = _Summary.model_validate_json(line.data)
     except ValidationError:
         summary = None
-    if summary is None or summary.format_version != FORMAT_VERSION:
+    if summary is None or summary.format_version not in READABLE_VERSIONS:
         # torn, foreign, or with text that is no Unicode, which this parser refuses: the store tells which
         trajectory = decode(line.data, where)
         if trajectory is None:

@@ -37,6 +37,7 @@ HEADERS = {
 
 _STATIC = Path(__file__).parent / "static"
 _RUN = r"/{run:.+\.jsonl(?:\.gz)?}"
+_TRAINING = r"/{training:(?:.+/)?metrics\.jsonl}"
 _EPISODE = _RUN + r"/{which:\d{1,9}|live-[^/]+}"
 
 
@@ -55,6 +56,7 @@ def application(folder: Path) -> web.Application:
     app.router.add_get(_EPISODE + r"/tokens/{call:\d{1,9}}", site.tokens)
     app.router.add_get(_EPISODE + r"/calls/{call:\d{1,9}}", site.branch)
     app.router.add_get(_EPISODE + r"/patch/{file:\d{1,9}}", site.file)
+    app.router.add_get(_TRAINING, site.training)
     app.router.add_get(_RUN, site.run)
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(lambda _: asyncio.to_thread(runs.close))
@@ -103,6 +105,9 @@ class _Site:
     async def run(self, request: web.Request) -> web.StreamResponse:
         name, query = request.match_info["run"], Query.read(request.query)
         return await _answer(request, lambda: self._pages.run(name, query))
+
+    async def training(self, request: web.Request) -> web.StreamResponse:
+        return await _answer(request, lambda: self._pages.training(request.match_info["training"]))
 
     async def episode(self, request: web.Request) -> web.StreamResponse:
         name, which = _episode(request)
