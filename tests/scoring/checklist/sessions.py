@@ -83,7 +83,9 @@ def read(script: str) -> list[Spoken | Ask]:
     return session
 
 
-def record(script: str, *, patch: str | None = "", reminder: str = "", prompt: str = "Work.", **values: Any) -> Trajectory:
+def record(
+    script: str, *, patch: str | None = "", reminder: str = "", prompt: str = "Work.", **values: Any
+) -> Trajectory:
     """The trajectory that the session leaves."""
     session = read(script)
     spoken = [one for one in session if isinstance(one, Spoken)]
@@ -93,7 +95,9 @@ def record(script: str, *, patch: str | None = "", reminder: str = "", prompt: s
     said: list[tuple[Spoken, Message]] = []
     for one in spoken:
         asked = [(f"call_{next(ids)}", name, arguments) for name, arguments in one.calls]
-        said.append((one, calling(*asked, text=one.text or None) if asked else {"role": "assistant", "content": one.text}))
+        said.append(
+            (one, calling(*asked, text=one.text or None) if asked else {"role": "assistant", "content": one.text})
+        )
     agent = Recording.of(*(message for _, message in said))
     prefix = f"<system-reminder>\n{reminder}\n</system-reminder>\n" if reminder else ""
     main: list[Message] = [system(prompt)]
@@ -168,4 +172,7 @@ def _file(mark: str, path: str, body: list[str]) -> str:
 
 def _tool(name: str) -> dict[str, Any]:
     schema = SCHEMAS.get(name, {"type": "object"})
-    return {"type": "function", "function": {"name": name, "description": name, "parameters": json.loads(json.dumps(schema))}}
+    return {
+        "type": "function",
+        "function": {"name": name, "description": name, "parameters": json.loads(json.dumps(schema))},
+    }

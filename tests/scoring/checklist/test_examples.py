@@ -23,7 +23,9 @@ KEYS = {"check", "session", "patch", "reminder", "find", "replace", "result", "e
 
 def verdict(example: dict[str, Any], **changed: str) -> Verdict:
     session, patch = changed.get("session", example["session"]), changed.get("patch", example.get("patch", ""))
-    items = parse_items({"items": [{"id": "it", "source": "user_query", "statement": "Do.", "check": example["check"]}]})
+    items = parse_items(
+        {"items": [{"id": "it", "source": "user_query", "statement": "Do.", "check": example["check"]}]}
+    )
     trajectory = record(session, patch=patch_of(patch), reminder=example.get("reminder", ""))
     given = example.get("given", {})
     (found,) = check(Checklist(items=items, instructions=instructions(session), given=given), trajectory)

@@ -213,7 +213,7 @@ class FileOpensWith(Check):
         wrong = [
             file
             for file in new
-            if not re.search(self.pattern, "\n".join(line.text for line in file.lines[: self.n_lines]))
+            if not re.search(self.pattern, "\n".join(line.text for line in file.lines[: self.n_lines]), re.MULTILINE)
         ]
         return found(not wrong, f"does not begin with {self.pattern!r}", [file.at(file.lines[0]) for file in wrong])
 

@@ -43,7 +43,7 @@ class TextLength(Check):
     def look(self, record: Record) -> Finding:
         def fault(reply: Reply) -> Fault | None:
             sizes = (
-                (len(reply.text.split()), self.max_words, "words"),
+                (len(re.findall(r"\S*\w\S*", reply.text)), self.max_words, "words"),
                 (sum(1 for line in reply.text.splitlines() if line.strip()), self.max_lines, "lines"),
                 (len(reply.text), self.max_chars, "characters"),
             )
