@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import copy
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,16 +34,25 @@ from policy.tokenizer import Tokenizer
 class PolicyModel:
     """One checkpoint behind one engine. Safe to share between threads."""
 
-    def __init__(self, loaded: LoadedPolicy, tokenizer: Tokenizer, options: PolicyOptions, name: str) -> None:
-        """Raises TokenizerError (no chat format fits) and RequestError (sizes that do not go together)."""
+    def __init__(
+        self, loaded: LoadedPolicy, tokenizer: Tokenizer, options: PolicyOptions, name: str, *, version: int = 0
+    ) -> None:
+        """`version` is that of the weights.
+
+        Raises TokenizerError (no chat format fits) and RequestError (sizes that do not go together).
+        """
         self.name = name
         self.options = options
         self.renderer = choose_renderer(tokenizer)
         self.engine = ThreadedEngine(
             loaded.model,
             EngineConfig(
-                window_tokens=options.window_tokens, cache_tokens=options.cache_tokens, max_running=options.parallel
+                window_tokens=options.window_tokens,
+                cache_tokens=options.cache_tokens,
+                max_running=options.parallel,
+                kv_on_update=options.kv_on_update,
             ),
+            version=version,
         )
         atexit.register(self.close)
         self._asked: Counter[bytes] = Counter()
@@ -63,6 +73,12 @@ class PolicyModel:
         dtype = None if chosen.dtype is None else getattr(torch, chosen.dtype)
         loaded = load(rest, dtype=dtype, device=device)
         return cls(loaded, Tokenizer.load(loaded.source), chosen, name=Path(rest).name)
+
+    def sampled(self, **options: Any) -> PolicyModel:
+        """The same engine, sampled from with other options: temperature, top_p, top_k, max_tokens, seed."""
+        other = copy.copy(self)
+        other.options = self.options.model_copy(update=options)
+        return other
 
     @property
     def window_tokens(self) -> int:

@@ -38,6 +38,8 @@ class PolicyOptions(BaseModel):
     """Tokens that all conversations together may keep in the cache."""
     parallel: int = Field(default=32, gt=0)
     """Replies computed at once; more wait."""
+    kv_on_update: Literal["keep", "recompute", "restart"] = "keep"
+    """What new weights do to replies in flight; see `EngineConfig`."""
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> PolicyOptions:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
 
 from agentgym.protocols import Message
 from agentgym.synthesis.repairs.folder import instruction
@@ -13,6 +12,7 @@ from agentgym.synthesis.repairs.vocabulary import texts
 from policy.chat import Renderer
 from policy.lexemes import lexeme_tokenizer
 from policy.tokenizer import Tokenizer
+from rl.demonstration import Demonstration, imitated
 from scaffolds.repair import prompt
 
 
@@ -22,21 +22,10 @@ def repair_tokenizer() -> Tokenizer:
     return lexeme_tokenizer(PATTERN, texts())
 
 
-class Demonstration(NamedTuple):
-    """One conversation to imitate, id for id what an episode of it would have on record."""
-
-    ids: list[int]
-    loss_mask: list[bool]
-    """One an id: whether it is the reply's, the token that ends it included."""
-
-
 def demonstrate(repair: Repair, renderer: Renderer) -> Demonstration:
     """The scaffold's first prompt and the edit that mends the file."""
     messages: list[Message] = [
         {"role": "user", "content": prompt(instruction(repair), repair.broken)},
         {"role": "assistant", "content": str(repair.edit)},
     ]
-    rendered = renderer.render(messages, reply=False)
-    reply = rendered.spans[-1]
-    ids = list(rendered.ids[: reply.body_end])
-    return Demonstration(ids, [place >= reply.body_start for place in range(len(ids))])
+    return imitated(messages, renderer)

@@ -99,7 +99,7 @@ class EditTool(TypedTool[EditArguments]):
             edited = Edit(arguments.line, arguments.old, arguments.new).apply(self.source)
         except EditError as error:
             raise Mistake(str(error)) from None
-        done = context.sandbox.exec(["sh", "-c", f"cat > {FILE}"], stdin=edited.encode(), cwd=context.workdir)
+        done = context.sandbox.exec(["tee", FILE], stdin=edited.encode(), cwd=context.workdir)
         if done.exit_code:
             raise Mistake(f"the file cannot be written: {done.stderr.strip()}")
         self.source = edited

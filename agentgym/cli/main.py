@@ -17,6 +17,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from agentgym import entry
 from agentgym.cli import chat, doctor, gateway, play, run, sandbox, score, tasks, traj, view
 from agentgym.cli.console import fail
 from agentgym.errors import AgentGymError, UsageError
@@ -45,6 +46,8 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(traj.app, name="traj")
 app.add_typer(sandbox.app, name="sandbox")
 app.command("doctor")(doctor.doctor)
+for _name, _command in entry.commands().items():
+    app.command(_name)(_command)
 
 
 def own_version() -> str:

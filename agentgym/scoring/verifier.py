@@ -36,8 +36,8 @@ _FILES = ("reward.txt", "reward.json", "tampered", "junit.xml")
 _NOTHING = bytes(tarfile.BLOCKSIZE * 2)
 """An empty archive."""
 _MARK, _NOT_BROUGHT_IN = "[verifier] the tests were not brought in", 97
-_CLEAR = f"rm -rf {TESTS} {VERDICT}\n"
-"""What the agent may have laid there for the verifier to find."""
+_CLEAR = f"for place in {TESTS} {VERDICT}; do if [ -e $place ] || [ -L $place ]; then rm -rf $place; fi; done\n"
+"""What the agent may have laid there for the verifier to find. A program that is not run takes no time."""
 _BRING_IN = f"""
 tar -x -f - -C / --no-same-owner && mkdir -p {VERDICT} || {{ echo "{_MARK}" >&2; exit {_NOT_BROUGHT_IN}; }}
 """

@@ -38,6 +38,7 @@ HEADERS = {
 }
 
 _RUN = r"/{run:.+\.jsonl(?:\.gz)?}"
+_TRAINING = r"/{training:(?:.+/)?metrics\.jsonl}"
 _EPISODE = _RUN + r"/{which:\d{1,9}|live-[^/]+}"
 
 
@@ -57,6 +58,7 @@ def application(folder: Path) -> web.Application:
     app.router.add_get(_EPISODE + r"/calls/{call:\d{1,9}}", site.branch)
     app.router.add_get(_EPISODE + r"/patch/{file:\d{1,9}}", site.file)
     app.router.add_get(_RUN + "/compliance", site.compliance)
+    app.router.add_get(_TRAINING, site.training)
     app.router.add_get(_RUN, site.run)
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(lambda _: asyncio.to_thread(runs.close))
@@ -109,6 +111,9 @@ class _Site:
     async def compliance(self, request: web.Request) -> web.StreamResponse:
         name, wanted = request.match_info["run"], Filter.read(request.query)
         return await _answer(request, lambda: self._pages.compliance(name, wanted))
+
+    async def training(self, request: web.Request) -> web.StreamResponse:
+        return await _answer(request, lambda: self._pages.training(request.match_info["training"]))
 
     async def episode(self, request: web.Request) -> web.StreamResponse:
         name, which = _episode(request)

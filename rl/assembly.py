@@ -1,0 +1,182 @@
+"""The parts of a run, made from its config and from where its folder stands. Nothing runs here yet but the warm-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+
+from agentgym import entry
+from agentgym.backends import build_image, make_backend
+from agentgym.env import Episode, EpisodeConfig
+from agentgym.gateway import Gateway
+from agentgym.protocols import Backend, Model
+from agentgym.rollout import Job, rollout
+from agentgym.scaffold import MountingScaffold, Scaffold
+from agentgym.task import Task
+from agentgym.trajectory import Trajectory
+from policy.entry import PolicyModel
+from rl.config import TrainConfig
+from rl.curriculum import Curriculum
+from rl.heldout import Heldout
+from rl.policies import start
+from rl.resume import LoopState, States, TrainedGroups
+from rl.rollouts import Rollouts
+from rl.run_folder import KeptEpisodes, RunFolder
+from rl.scheduler import Scheduler
+from rl.sources import TaskPool, open_source
+from rl.trainer import Trainer
+from rl.warmstart import Told, warm_up
+from rl.weights import Publisher
+from rl.window import WindowState
+from rl.workers import Workers
+
+
+class Roll(Protocol):
+    """`agentgym.rollout.rollout`, with the backend bound."""
+
+    def __call__(
+        self, job: Job, *, config: EpisodeConfig, gateway: Gateway, watch: Callable[[Episode], None]
+    ) -> Trajectory: ...
+
+
+class Roller:
+    """Runs episodes of one agent on one model, as `rollouts.RollOut` wants them."""
+
+    def __init__(self, roll: Roll, scaffold: Scaffold, model: PolicyModel, gateway: Gateway, config: EpisodeConfig):
+        self._roll, self._scaffold, self._gateway = roll, scaffold, gateway
+        self._model, self._config = model, config
+
+    def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory:
+        # replies of its own classes, which the gateway turns into ours
+        job = Job(task, self._scaffold, cast("Model", self._model), attempt)
+        return self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
+
+    def limit(self, max_tokens: int) -> None:
+        """Sampled by one episode, and by one reply, from the next one on."""
+        self._model = self._model.sampled(max_tokens=min(max_tokens, self._model.options.max_tokens))
+        self._config = self._config.model_copy(update={"max_tokens": max_tokens})
+
+
+@dataclass(frozen=True)
+class Parts:
+    state: LoopState
+    """Where the run stands."""
+    trainer: Trainer
+    publisher: Publisher
+    scheduler: Scheduler
+    curriculum: Curriculum
+    workers: Workers
+    rollouts: Rollouts
+    heldout: Heldout
+    states: States
+    trained_groups: TrainedGroups
+    limit: Callable[[int], None]
+    """Tokens that a rollout may sample from now on."""
+
+
+@contextmanager
+def assembled(
+    config: TrainConfig,
+    folder: RunFolder,
+    *,
+    told: Callable[[str], None],
+    warming: Told = lambda step, metrics: True,
+    roll: Roll | None = None,
+) -> Iterator[Parts]:
+    """Everything started, the warm-up done where there is no state yet; ended when the context is left.
+
+    told: takes what a user should know. warming: as in `warm_up`. roll: another way to run an episode, for tests.
+    Raises AgentGymError, TrainingError and ValueError (of one line).
+    """
+    torch.set_num_threads(config.run.torch_threads)
+    policy = start(config.model, seed=config.run.seed)
+    tokenizer = policy.write_tokenizer(folder.tokenizer)
+    states = States(folder.states, model_type=policy.model_type, tokenizer_from=tokenizer)
+    if not states.any and config.warmstart is not None:
+        warm_up(policy.decoder, policy.renderer, config.warmstart, config.trainer, seed=config.run.seed, told=warming)
+    trainer = Trainer(policy.decoder, config.trainer)
+    state = states.restore(trainer, told) or LoopState(step=0)
+    folder.clear_scratch()
+    with ExitStack() as ending:
+        ending.callback(folder.clear_scratch)
+        model = policy.serve(
+            trainer.weights(),
+            config.model,
+            temperature=config.trainer.temperature,
+            seed=config.run.seed + state.step,
+            version=state.step,
+        )
+        ending.callback(model.close)
+        gateway = ending.enter_context(Gateway())
+        workers = Workers(config.rollouts.parallel)
+        ending.callback(workers.close)
+        backend = make_backend(config.rollouts.sandbox)
+        scaffold = entry.make_scaffold(config.rollouts.scaffold)
+        sources = [open_source(spec) for spec in config.tasks.train]
+        heldout = {
+            split: _examples(specs, config, folder.scratch / split)
+            for split, specs in (("heldout", config.tasks.heldout), ("unseen", config.tasks.unseen))
+        }
+        if roll is None:
+            roll = partial(rollout, backend=backend)
+            tasks = [task for source in sources for task in source.environments(folder.scratch / "environments")]
+            _prepare(backend, scaffold, [*tasks, *heldout["heldout"], *heldout["unseen"]])
+        keep = KeptEpisodes(folder.episodes, share=config.run.keep_episodes_share)
+        training = Roller(roll, scaffold, model, gateway, config.rollouts.episode)
+        trying = model.sampled(temperature=config.heldout.temperature)
+        pool = TaskPool(sources, folder.scratch / "train")
+        scheduler = Scheduler(config.scheduler, state.scheduler)
+        curriculum = Curriculum(pool.candidates, config.curriculum, seed=config.run.seed, state=state.curriculum)
+        window = state.window or (WindowState() if config.window is not None else None)
+        if config.window is not None and window is not None:
+            training.limit(window.window_tokens(config.window))
+        yield Parts(
+            state=state.model_copy(update={"window": window}),
+            trainer=trainer,
+            publisher=Publisher(model.engine, timeout_s=config.model.publish_timeout_s),
+            scheduler=scheduler,
+            curriculum=curriculum,
+            workers=workers,
+            rollouts=Rollouts(
+                config.rollouts,
+                scheduler=scheduler,
+                curriculum=curriculum,
+                pool=pool,
+                workers=workers,
+                roll_out=training,
+                keep=keep,
+                seed=config.run.seed,
+                groups={group.slot: group for group in state.groups},
+                candidates=state.candidates,
+            ),
+            heldout=Heldout(
+                heldout,
+                workers=workers,
+                roll_out=Roller(roll, scaffold, trying, gateway, config.rollouts.episode),
+                keep=keep,
+                give_up_s=config.rollouts.give_up_s,
+            ),
+            states=states,
+            trained_groups=TrainedGroups(folder.groups),
+            limit=training.limit,
+        )
+
+
+def _examples(specs: Sequence[str], config: TrainConfig, scratch: Path) -> list[Task]:
+    """As many of each spec."""
+    n = -(-config.heldout.tasks // max(1, len(specs)))
+    return [task for spec in specs for task in open_source(spec).examples(n, config.heldout.seed, scratch)]
+
+
+def _prepare(backend: Backend, scaffold: Scaffold, tasks: Sequence[Task]) -> None:
+    """Images and programs, before the first episode. Raises ImageError, SandboxError, UsageError."""
+    for task in tasks:
+        build_image(task, backend)
+    if isinstance(scaffold, MountingScaffold):
+        scaffold.mounts(backend)

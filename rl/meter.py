@@ -1,0 +1,57 @@
+"""Where a step's wall clock goes, and how long the rest of the run will take. What is timed is not known here."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+PHASES = ("fetch", "train", "publish", "heldout")
+_REMEMBERED = 10
+"""Steps from whose time that of the others is told."""
+
+
+class Meter:
+    def __init__(self, *, workers: int) -> None:
+        self._workers = workers
+        self._began_s = self._span_s = time.perf_counter()
+        self._took_s: defaultdict[str, float] = defaultdict(float)
+        self._busy_s = 0.0
+        self._steps_s: deque[float] = deque(maxlen=_REMEMBERED)
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        began_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._took_s[phase] += time.perf_counter() - began_s
+
+    @property
+    def wall_s(self) -> float:
+        """Since this was made."""
+        return time.perf_counter() - self._began_s
+
+    def begin(self, busy_s: float) -> None:
+        """The first step begins now; `busy_s` as in `take`."""
+        self._span_s, self._busy_s = time.perf_counter(), busy_s
+        self._took_s.clear()
+
+    def take(self, busy_s: float, *, steps_left: int) -> tuple[float, dict[str, float]]:
+        """The seconds since the last call of this, and the step's metrics; `busy_s`: of all workers, so far."""
+        now_s = time.perf_counter()
+        seconds = now_s - self._span_s
+        took_s = {phase: self._took_s[phase] for phase in PHASES}
+        self._steps_s.append(seconds)
+        metrics = {f"time/{phase}_s": spent_s for phase, spent_s in took_s.items()}
+        metrics |= {
+            "time/bookkeeping_s": seconds - sum(took_s.values()),
+            "idle/trainer": took_s["fetch"] / (seconds - took_s["heldout"]),
+            "idle/rollouts": 1.0 - (busy_s - self._busy_s) / (self._workers * seconds),
+            "eta_s": statistics.fmean(self._steps_s) * steps_left,
+        }
+        self._span_s, self._busy_s = now_s, busy_s
+        self._took_s.clear()
+        return seconds, metrics
