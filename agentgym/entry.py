@@ -1,14 +1,15 @@
-"""Scaffolds, models and commands by name, through the entry points that installed packages declare.
+"""Scaffolds, models, exports and commands by name, through the entry points that installed packages declare.
 
 The groups are `agentgym.scaffolds` (a class without arguments, see scaffold.Scaffold, or one with `from_spec`),
-`agentgym.models` (a class with `from_spec`) and `agentgym.commands` (a function as typer reads it, in a module that is
-quick to import): see `ScaffoldFactory` and `ModelFactory`. This is how the lower floors reach the upper ones: agentgym
-imports neither `scaffolds` nor `policy` nor `rl`, and somebody else's package adds to the groups without asking.
+`agentgym.models` (a class with `from_spec`), `agentgym.exports` (a function from trajectories to rows) and
+`agentgym.commands` (a function as typer reads it, in a module that is quick to import): see `ScaffoldFactory`,
+`ModelFactory` and `MakeRows`. This is how the lower floors reach the upper ones: agentgym imports neither `scaffolds`
+nor `policy` nor `rl`, and somebody else's package adds to the groups without asking.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -18,9 +19,11 @@ from agentgym.protocols import Model
 
 if TYPE_CHECKING:
     from agentgym.scaffold import Scaffold
+    from agentgym.trajectory import Trajectory
 
 SCAFFOLDS = "agentgym.scaffolds"
 MODELS = "agentgym.models"
+EXPORTS = "agentgym.exports"
 COMMANDS = "agentgym.commands"
 
 
@@ -39,6 +42,13 @@ class ScaffoldFactory(Protocol):
 
     def from_spec(self, rest: str) -> Scaffold:
         """The scaffold that `rest` (a name without its kind) describes. Raises UsageError."""
+
+
+class MakeRows(Protocol):
+    """What an entry point of the exports group names."""
+
+    def __call__(self, trajectories: Iterable[Trajectory], warn: Callable[[str], None]) -> Iterator[Mapping[str, Any]]:
+        """Rows of plain data, all with the same keys; `warn` is told what is left out. Raises UsageError."""
 
 
 def names(group: str) -> list[str]:
@@ -72,6 +82,11 @@ def make_scaffold(name: str) -> Scaffold:
         wanted = f"{kind} alone" if rest else f"{kind}:FILE, such as {kind}:my-agent.toml"
         raise UsageError(f"found scaffold {name!r}, wanted {wanted}")
     return cast("Scaffold", found.from_spec(rest) if rest else found())
+
+
+def load_export(name: str) -> MakeRows:
+    """The export registered under `name`. Raises UsageError."""
+    return cast(MakeRows, _load(EXPORTS, "export", name))
 
 
 def make_model(spec: str, options: Mapping[str, Any] | None = None) -> Model:

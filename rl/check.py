@@ -5,7 +5,7 @@ Tables that could not be read are left out, so that a typo in one does not hide 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +87,21 @@ def _tasks(tasks: TasksConfig, curriculum: CurriculumConfig) -> Iterator[str]:
                 found += open_source(spec).candidates
             except AgentGymError as error:
                 yield from (f"tasks.{field}: {line}" for line in str(error).splitlines())
-    train = {candidate.name for candidate in candidates["train"] if not candidate.source.startswith(f"{REPAIRS}:")}
     for field in ("heldout", "unseen"):
-        for candidate in candidates[field]:
-            if candidate.name in train or candidate.source in tasks.train:
-                yield f"tasks.{field}: {candidate.name} is trained on as well; take it out of one of them"
+        twice = _specs(candidates["train"]) & _specs(candidates[field])
+        yield from (
+            f"tasks.{field}: {name} is trained on as well; take it out of one of them" for name in sorted(twice)
+        )
     if candidates["train"]:
         try:
             Curriculum(candidates["train"], curriculum, seed=0)
         except ValueError as error:
             yield f"curriculum: {error}"
+
+
+def _specs(candidates: Sequence[Candidate]) -> set[str]:
+    """What two splits may not share: a folder, or a split of a family, whose candidates have tasks in each split."""
+    return {c.source if c.source.startswith(f"{REPAIRS}:") else c.name for c in candidates}
 
 
 def _model(model: ModelConfig, trainer: TrainerConfig) -> Iterator[str]:

@@ -1,15 +1,16 @@
-"""`agentgym traj export`: trajectories as lines of JSON in another format."""
+"""`agentgym traj export`: trajectories in another format, as lines of JSON or Parquet."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from agentgym.cli import rows_file
 from agentgym.cli.console import note, warn
 from agentgym.errors import UsageError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = (
     "atif: ATIF v1.7. messages: OpenAI messages, one conversation a line. samples: token ids to train on. "
+    "training: the same in groups, with advantages, for other trainers. "
     "raw: requests and responses from the journal. record: trajectories as they are."
 )
 
@@ -29,6 +31,7 @@ class Format(StrEnum):
     ATIF = "atif"
     MESSAGES = "messages"
     SAMPLES = "samples"
+    TRAINING = "training"
     RAW = "raw"
     RECORD = "record"
 
@@ -39,17 +42,23 @@ def export(
     format: Annotated[Format, typer.Option(help=FORMATS)] = Format.ATIF,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write here and not to stdout; with record, .jsonl.gz compresses."),
+        typer.Option(
+            metavar="FILE",
+            help="Write here and not to stdout; with record, .jsonl.gz compresses; with samples and training, .parquet "
+            "is a table.",
+        ),
     ] = None,
     validate: Annotated[
         bool, typer.Option("--validate", help="Check each ATIF document against the format's rules.")
     ] = False,
 ) -> None:
-    """Write trajectories as lines of JSON in another format."""
+    """Write trajectories in another format, as lines of JSON."""
     from agentgym.index import open_index
 
     if validate and format is not Format.ATIF:
         raise UsageError(f"--validate checks atif, not {format.value}")
+    if out is not None and out.suffix == rows_file.PARQUET and format not in (Format.SAMPLES, Format.TRAINING):
+        raise UsageError(f"{out}: {format.value} is no table; wanted .jsonl, or the format samples or training")
     if out is not None and out.exists():
         raise UsageError(f"{out}: exists; wanted a new file, nothing is written over")
     index = open_index(file)
@@ -58,6 +67,11 @@ def export(
         _copy(index, entries, out)
     elif format is Format.RAW:
         _write(_raw(file, entries), out)
+    elif format is Format.TRAINING:
+        from agentgym import entry
+
+        make_rows = entry.load_export(format.value)
+        _write(make_rows((index.read(entry) for entry in entries), warn), out)
     else:
         _write((line for entry in entries for line in _lines(index.read(entry), format, validate)), out)
 
@@ -117,20 +131,10 @@ def _samples(trajectory: Trajectory) -> Iterator[dict[str, Any]]:
         raise UsageError(f"trajectory {trajectory.id}: {error}") from None
 
 
-def _write(lines: Iterable[dict[str, Any]], out: Path | None) -> None:
+def _write(lines: Iterable[Mapping[str, Any]], out: Path | None) -> None:
     if out is None:
         for line in lines:
             print(json.dumps(line))
         return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    n = 0
-    part = out.with_name(f"{out.name}.part")  # what breaks off in the middle is no export
-    try:
-        with part.open("w", encoding="ascii") as file:
-            for line in lines:
-                file.write(json.dumps(line) + "\n")
-                n += 1
-        part.rename(out)
-    finally:
-        part.unlink(missing_ok=True)
+    n = rows_file.write(lines, out)
     note(f"{n} line{'' if n == 1 else 's'} written to {out}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentgym.viewer.diff import Line, cut, edit
+from agentgym.diff import Line, cut, edit
 from agentgym.viewer.passage import Passage, fold
 
 _PATH = ("path", "file_path", "filePath")

@@ -9,13 +9,17 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
+from agentgym import diff
 from agentgym.index import Entry
-from agentgym.viewer import diff, episode, forks, table, turns
+from agentgym.viewer import compliance, curves, episode, forks, table, turns
 from agentgym.viewer import tokens as token_cells
+from agentgym.viewer.chart import Plot, plot
+from agentgym.viewer.compliance import Filter
 from agentgym.viewer.episode import EpisodeView
 from agentgym.viewer.passage import PIECE_CHARS
 from agentgym.viewer.runs import Folder, Run
 from agentgym.viewer.templating import templates
+from agentgym.viewer.training import Training
 
 LIVE = "live-"
 """An episode in flight is addressed by this and its id; a recorded one by its number in the file."""
@@ -27,6 +31,10 @@ FILE_LINES = 10_000
 """Shown of one file on its own page."""
 TESTS = 300
 """Of one kind on a page."""
+NEWEST = 8
+"""Sampled episodes on a training run's page."""
+NOTES = 50
+"""Of a training run on its page."""
 
 
 class NotFound(LookupError):
@@ -49,20 +57,46 @@ class Pages:
         self._folder = folder
         self._process = secrets.token_hex(4)
         self._recorded = lru_cache(maxsize=2)(_recorded)
+        self._scored = lru_cache(maxsize=2)(compliance.scored)
         self._templates = templates()
 
     def runs(self) -> Page:
         """The runs of the folder."""
-        runs = self._folder.runs()
-        stamp = ",".join(f"{run.name}:{run.stamp}" for run in runs)
+        runs, trainings = self._folder.runs(), self._folder.trainings()
+        stamps = [f"{run.name}:{run.stamp}" for run in runs]
+        stamps += [f"{training.name}:{training.stamp}" for training in trainings]
         return self._page(
-            "runs.html", stamp, lambda: {"rows": [_RunRow.of(run) for run in runs]}, folder=str(self._folder.path)
+            "runs.html",
+            ",".join(stamps),
+            lambda: {"rows": [_RunRow.of(run) for run in runs], "trainings": list(map(_TrainingRow.of, trainings))},
+            folder=str(self._folder.path),
         )
+
+    def training(self, name: str) -> Page:
+        """The curves of a training run. Raises NotFound."""
+        training = self._folder.training(name)
+        if training is None:
+            raise NotFound(f"no training run is called {name}")
+        episodes = self._folder.run(training.episodes)
+        stamp = f"{training.stamp}{episodes.stamp if episodes else ''}"
+        values = partial(_training_values, training, episodes)
+        return self._page("training.html", stamp, values, training=training, episodes=episodes)
 
     def run(self, name: str, query: table.Query) -> Page:
         """The episodes of a run. Raises NotFound."""
         run = self._run(name)
         return self._page("run.html", f"{run.stamp}{query.text()}", partial(_run_values, run, query), run=run)
+
+    def compliance(self, name: str, wanted: Filter) -> Page:
+        """How the agents of a run kept to their checklists. Raises NotFound."""
+        run = self._run(name)
+        if not any(entry.is_scored for entry in run.entries):
+            run.wait()
+        if not any(entry.is_scored for entry in run.entries):
+            raise NotFound(f"no episode of {name} was scored by a checklist; `agentgym score {name}` does so")
+        return self._page(
+            "compliance.html", f"{run.stamp}{wanted.text()}", partial(self._compliance_values, run, wanted), run=run
+        )
 
     def episode(self, name: str, which: str, query: table.Query, first: int) -> Page:
         """An episode, with a page of its turns. Raises NotFound."""
@@ -193,6 +227,18 @@ class Pages:
         """The address of an episode."""
         return f"/{quote(run.name)}/{quote(which, safe='')}"
 
+    def _compliance_values(self, run: Run, wanted: Filter) -> dict[str, Any]:
+        known = self._scored(run, run.stamp)
+        rows = compliance.broken([*known.runs.items()], wanted)
+        return {
+            "report": known.report,
+            "wanted": wanted,
+            "n_rows": len(rows),
+            "rows": rows[wanted.first - 1 : wanted.first - 1 + compliance.PAGE],
+            "page_rows": compliance.PAGE,
+            "page_turns": turns.PAGE,
+        }
+
     def _episode_values(
         self, run: Run, which: str, number: int | None, query: table.Query, first: int
     ) -> dict[str, Any]:
@@ -253,6 +299,43 @@ class _RunRow:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _TrainingRow:
+    training: Training
+    reward: Plot | None
+    """Drawn small."""
+    reward_last: float | None
+    heldout: tuple[float | None, float | None]
+    """First and last success on tasks that are never trained on."""
+    left_s: float | None
+    """Seconds that the trainer expects to need still; None: it is over."""
+
+    @classmethod
+    def of(cls, training: Training) -> _TrainingRow:
+        series = training.series
+        reward, heldout, left = (series.get(name) for name in ("reward/mean", "success/heldout", "eta_s"))
+        return cls(
+            training=training,
+            reward=plot({"reward": reward}) if reward else None,
+            reward_last=reward.last if reward else None,
+            heldout=(heldout.first, heldout.last) if heldout else (None, None),
+            left_s=left.last if left and not training.is_over else None,
+        )
+
+
+def _training_values(training: Training, episodes: Run | None) -> dict[str, Any]:
+    newest = list(enumerate(episodes.entries))[: -NEWEST - 1 : -1] if episodes else []
+    notes = list(training.notes)
+    return {
+        "row": _TrainingRow.of(training),
+        "parts": curves.parts(training.series),
+        "newest": newest,
+        "n_episodes": len(episodes.entries) if episodes else 0,
+        "notes": notes[-NOTES:],
+        "n_notes": len(notes),
+    }
+
+
 def _run_values(run: Run, query: table.Query) -> dict[str, Any]:
     entries = list(run.entries)
     rows = table.select(entries, query)
@@ -260,6 +343,7 @@ def _run_values(run: Run, query: table.Query) -> dict[str, Any]:
     return {
         "query": query,
         "n_all": len(entries),
+        "n_scored": sum(entry.is_scored for entry in entries),
         "n_rows": len(rows),
         "rows": rows[start : start + table.PAGE],
         "start": start,

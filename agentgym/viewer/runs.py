@@ -1,4 +1,5 @@
-"""The runs below a folder: each a file of trajectories, and the journal beside it while it is being written.
+"""The runs below a folder: each a file of trajectories, and the journal beside it while it is being written; and the
+training runs, each a file of metrics.
 
 Files are read in the background, on from where they were read before: a page shows what is known by then.
 """
@@ -12,12 +13,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from agentgym import gateway
 from agentgym.errors import UsageError
 from agentgym.index import Entry, TrajectoryIndex
 from agentgym.lines import LineFile
+from agentgym.scoring.report import ScoredRun
 from agentgym.trajectory import Trajectory
+from agentgym.viewer import training
 from agentgym.viewer.journal import Journal, Session
+from agentgym.viewer.training import Training
 
 WAIT_S = 0.1
 """For files that are being read, before a page shows what there is."""
@@ -101,6 +107,13 @@ class Run:
         """A recorded episode, whole. Raises UsageError, OSError."""
         return self._index.read(entry)
 
+    def scored(self, entry: Entry) -> ScoredRun:
+        """What a report needs of a recorded episode. Raises UsageError, OSError."""
+        try:
+            return ScoredRun.model_validate_json(self.line(entry))
+        except ValidationError:  # text that is no Unicode, which this parser refuses
+            return ScoredRun.model_validate(self.read(entry))
+
     def line(self, entry: Entry) -> bytes:
         """The same as it is in the file, JSON. Raises UsageError, OSError."""
         return LineFile(self.path).read_at(entry.offset).data
@@ -117,14 +130,20 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._runs: dict[str, Run] = {}
+        self._trainings: dict[str, Training] = {}
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="agentgym-viewer-read")
 
     def runs(self) -> list[Run]:
         """All that are there now, by name, each as far as it has been read."""
-        found = dict(self._find())
-        self._runs = {name: self._runs.get(name) or Run(name, path) for name, path in sorted(found.items())}
+        self._look()
         self._read(*self._runs.values())
         return list(self._runs.values())
+
+    def trainings(self) -> list[Training]:
+        """Likewise the training runs."""
+        self._look()
+        self._read(*self._trainings.values())
+        return list(self._trainings.values())
 
     def run(self, name: str) -> Run | None:
         """None where no run is called so: a name is looked up and never made into a path."""
@@ -135,10 +154,28 @@ class Folder:
             self._read(run)
         return run
 
+    def training(self, name: str) -> Training | None:
+        """Likewise a training run."""
+        if name not in self._trainings:
+            self._look()
+        found = self._trainings.get(name)
+        if found is not None:
+            self._read(found)
+        return found
+
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
 
-    def _read(self, *runs: Run) -> None:
+    def _look(self) -> None:
+        """What there is now; what was known already is kept."""
+        paths = dict(sorted(self._find()))
+        metrics = {name: path for name, path in paths.items() if path.name == training.FILE}
+        self._runs = {
+            name: self._runs.get(name) or Run(name, path) for name, path in paths.items() if name not in metrics
+        }
+        self._trainings = {name: self._trainings.get(name) or Training(name, path) for name, path in metrics.items()}
+
+    def _read(self, *runs: Run | Training) -> None:
         for run in runs:
             if run.reading is None or run.reading.done():
                 run.reading = self._threads.submit(run.refresh)

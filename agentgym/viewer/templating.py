@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from agentgym.viewer import format, prose, table
+from agentgym.viewer import chart, format, prose, table
 from agentgym.viewer.visible import visible
+
+STATIC = Path(__file__).parent / "static"
 
 
 @cache
@@ -26,6 +29,7 @@ def templates() -> Environment:
     )
     made.filters.update(
         count=format.count,
+        figure=chart.figure,
         seconds=format.seconds,
         size=format.size,
         reward=format.reward,
@@ -36,7 +40,7 @@ def templates() -> Environment:
         urlencode=partial(quote, errors="replace"),
         segment=partial(quote, safe="", errors="replace"),
     )
-    made.globals.update(query_of=table.Query().text, ending=table.ending)
+    made.globals.update(query_of=table.Query().text, ending=table.ending, chart=chart)
     for name in made.list_templates():
         made.get_template(name)
     return made

@@ -19,6 +19,7 @@ from policy.engine.native import Native
 from policy.engine.paged import PagedPlan
 from policy.engine.scheduler import Chunk
 from policy.engine.softmax import SoftmaxPlan
+from policy.model.rope import Rotation
 
 if TYPE_CHECKING:
     from policy.engine.lightning import LightningPlan
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class PagedContext:
-    """For one step. Chunks of one token come first; `native`: kernels for their softmax attention, None: torch."""
+    """For one step. Chunks of one token come first; `native`: kernels for softmax attention, None: torch."""
 
     losses: dict[str, Tensor] | None = None
 
@@ -44,11 +45,16 @@ class PagedContext:
         self.slots_T = torch.tensor(slots, device=cache.device)
         self._chunks = chunks
 
-    def softmax(self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, scale: float) -> Tensor:
-        cache = self.cache
-        cache.k[layer].index_copy_(0, self.slots_T, k_TKD)
-        cache.v[layer].index_copy_(0, self.slots_T, v_TKD)
-        return self._softmax(q_THD, k_TKD, v_TKD, cache.k[layer], cache.v[layer], scale)
+    def softmax(
+        self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, rotation: Rotation, scale: float
+    ) -> Tensor:
+        k_cache, v_cache = self.cache.k[layer], self.cache.v[layer]
+        if self._native is not None:
+            return self._paged(q_THD, k_TKD, v_TKD, rotation, k_cache, v_cache, scale)
+        q_THD, k_TKD = rotation(q_THD), rotation(k_TKD)
+        k_cache.index_copy_(0, self.slots_T, k_TKD)
+        v_cache.index_copy_(0, self.slots_T, v_TKD)
+        return self._softmax(q_THD, k_TKD, v_TKD, k_cache, v_cache, scale)
 
     def lightning(self, layer: int, q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, slopes_H: Tensor) -> Tensor:
         return self._lightning(q_THD, k_THD, v_THD, slopes_H, self.cache.states[layer])
@@ -80,10 +86,13 @@ class PagedContext:
         return None
 
     @cached_property
-    def _softmax(self) -> SoftmaxPlan | PagedPlan:
-        if self._native is None:
-            return SoftmaxPlan(self._chunks, self.cache.device)
+    def _paged(self) -> PagedPlan:
+        assert self._native is not None
         return PagedPlan(self._chunks, self.cache.page_tokens, self._native)
+
+    @cached_property
+    def _softmax(self) -> SoftmaxPlan:
+        return SoftmaxPlan(self._chunks, self.cache.device)
 
     @cached_property
     def _lightning(self) -> LightningPlan:

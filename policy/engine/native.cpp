@@ -5,10 +5,16 @@
 // and clang: they become what the machine has, AVX-512 or NEON or scalars.
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <condition_variable>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <mutex>
+#include <thread>
 #include <type_traits>
 #include <vector>
 #ifdef __AVX512BF16__
@@ -18,6 +24,97 @@
 namespace {
 
 using Index = int64_t;
+
+// The threads of one caller. OpenMP's go to sleep within a microsecond where a process has more of them than cores, and
+// waking them costs more than most of this file; these stay awake for as long as a step lasts between two calls.
+class Team {
+  public:
+    explicit Team(int threads) {
+        for (int i = 1; i < threads; i++) helpers.emplace_back([this] { help(); });
+    }
+
+    ~Team() {
+        {
+            std::lock_guard lock(mutex);
+            over = true;
+        }
+        woken.notify_all();
+        for (auto& helper : helpers) helper.join();
+    }
+
+    int threads() const { return helpers.size() + 1; }
+
+    // f(0) to f(n - 1), each once, by whoever is free; it does not wait for helpers that are still waking up
+    template <class F> void each(Index n, F f) {
+        if (n < 2 || helpers.empty()) {
+            for (Index i = 0; i < n; i++) f(i);
+            return;
+        }
+        call = [](void* f, Index i) { (*static_cast<F*>(f))(i); };
+        argument = &f, count = n, next = 0;
+        open = true;
+        job++;
+        if (asleep) {
+            std::lock_guard lock(mutex);
+            woken.notify_all();
+        }
+        work();
+        open = false;
+        while (inside) relax();
+    }
+
+  private:
+    static void relax() {
+#ifdef __x86_64__
+        __builtin_ia32_pause();
+#endif
+    }
+
+    void work() {
+        for (Index i; (i = next++) < count;) call(argument, i);
+    }
+
+    void help() {
+        using clock = std::chrono::steady_clock;
+        for (uint64_t seen = 0; !over;) {
+            const auto until = clock::now() + std::chrono::microseconds(100);
+            while (job == seen && clock::now() < until) relax();
+            if (job == seen) {
+                std::unique_lock lock(mutex);
+                asleep++;
+                woken.wait(lock, [&] { return job != seen || over; });
+                asleep--;
+            }
+            seen = job;
+            inside++;  // before `open` is read: a job whose end is near is left alone, or its caller waits
+            if (open) work();
+            inside--;
+        }
+    }
+
+    std::vector<std::thread> helpers;
+    std::mutex mutex;
+    std::condition_variable woken;
+    std::atomic<uint64_t> job = 0;
+    std::atomic<Index> next = 0;
+    std::atomic<int> asleep = 0, inside = 0;
+    std::atomic<bool> open = false, over = false;
+    void (*call)(void*, Index) = nullptr;
+    void* argument = nullptr;
+    Index count = 0;
+};
+
+// the calling thread's; one alone does small things
+template <class F> void parallel(int threads, Index n, F f) {
+    thread_local std::unique_ptr<Team> team;
+    if (threads < 2) {
+        for (Index i = 0; i < n; i++) f(i);
+        return;
+    }
+    if (!team || team->threads() != threads) team = std::make_unique<Team>(threads);
+    team->each(n, f);
+}
+
 struct bf16 {
     uint16_t bits;
 };
@@ -62,6 +159,31 @@ template <class T> Float load(const T* p, Index n) {
     T padded[W] = {};
     std::memcpy(padded, p, n * sizeof(T));
     return widen(padded);
+}
+
+// what a dot product takes in at once: 16 floats, or 32 bf16, which are added up in pairs
+using Pairs = Int;
+template <class T> constexpr Index LANES = 4 * W / sizeof(T);
+
+inline Float lanes(const float* p, Index n) { return load(p, n); }
+
+inline Pairs lanes(const bf16* p, Index n) {
+    bf16 padded[LANES<bf16>] = {};
+    if (n < LANES<bf16>) p = static_cast<bf16*>(std::memcpy(padded, p, n * sizeof(bf16)));
+    Pairs x;
+    std::memcpy(&x, p, sizeof(x));
+    return x;
+}
+
+inline void fma(Float& y, Float a, Float b) { y += a * b; }
+
+inline void fma(Float& y, Pairs a, Pairs b) {
+#ifdef __AVX512BF16__
+    y = bits<Float>(_mm512_dpbf16_ps(bits<__m512>(y), bits<__m512bh>(a), bits<__m512bh>(b)));
+#else
+    constexpr int32_t second = 0xffff0000;
+    y += bits<Float>(a << 16) * bits<Float>(b << 16) + bits<Float>(a & second) * bits<Float>(b & second);
+#endif
 }
 
 template <class T> void store(T* p, Float x, Index n) {
@@ -110,15 +232,15 @@ Float exponential(Float x) {
     return p * bits<Float>((__builtin_convertvector(n, Int) + 127) << 23);
 }
 
-// scores, L of them, padded to whole vectors -> weights that sum to 1, zeros in the padding
-void softmax(float* s, Index L) {
+// scores, L of them, padded to whole vectors -> softmax(scale * scores), zeros in the padding
+void softmax(float* s, Index L, float scale) {
     const Index padded = (L + W - 1) / W * W;
     const float top = *std::max_element(s, s + L);
     std::fill(s + L, s + padded, -std::numeric_limits<float>::infinity());
     Float total = {};
     for (Index i = 0; i < padded; i += W) {
         Float x = widen(s + i);
-        Float e = x < -1e38f ? Float{} : exponential(x - top);
+        Float e = x < -1e38f ? Float{} : exponential((x - top) * scale);
         narrow(s + i, e);
         total += e;
     }
@@ -126,17 +248,16 @@ void softmax(float* s, Index L) {
     for (Index i = 0; i < padded; i += W) narrow(s + i, widen(s + i) * factor);
 }
 
-// Q query heads, `room` scores apart, to B keys
+// Q query heads, `padded` dims and `room` scores apart, to B keys
 template <Index Q, Index B, class T>
-void scores(const float* q, const T* k, float* s, Index D, Index stride, Index room) {
-    const Index padded = (D + W - 1) / W * W;
+void scores(const T* q, const T* k, float* s, Index D, Index padded, Index stride, Index room) {
     Float dots[Q][B] = {};
-    for (Index d = 0; d < D; d += W) {
-        Float key[B];
-        for (Index j = 0; j < B; j++) key[j] = load(k + j * stride + d, D - d);
+    for (Index d = 0; d < D; d += LANES<T>) {
+        decltype(lanes(k, D)) key[B];
+        for (Index j = 0; j < B; j++) key[j] = lanes(k + j * stride + d, D - d);
         for (Index g = 0; g < Q; g++) {
-            const Float x = widen(q + g * padded + d);
-            for (Index j = 0; j < B; j++) dots[g][j] += x * key[j];
+            const auto x = lanes(q + g * padded + d, LANES<T>);
+            for (Index j = 0; j < B; j++) fma(dots[g][j], key[j], x);
         }
     }
     for (Index g = 0; g < Q; g++) {
@@ -151,8 +272,7 @@ void scores(const float* q, const T* k, float* s, Index D, Index stride, Index r
 
 // B values, weighted, onto Q outputs
 template <Index Q, Index B, class T>
-void mix(const float* s, const T* v, float* o, Index D, Index stride, Index room) {
-    const Index padded = (D + W - 1) / W * W;
+void mix(const float* s, const T* v, float* o, Index D, Index padded, Index stride, Index room) {
     for (Index d = 0; d < D; d += W) {
         Float x[Q];
         for (Index g = 0; g < Q; g++) x[g] = widen(o + g * padded + d);
@@ -181,55 +301,90 @@ template <class F> void by_heads(Index G, F f) {
     by_count<3>(G - g, [&](auto n) { f(g, n); });
 }
 
+template <class T> void fetch(const T* p, Index n) {
+    for (Index i = 0; i < n; i += 64 / sizeof(T)) __builtin_prefetch(p + i, 0, 2);
+}
+
+// f(row), where rows are cheap
+template <class F> void by_rows(int threads, Index R, F f) {
+    constexpr Index some = 16;
+    parallel(R > 4 * some ? threads : 1, (R + some - 1) / some, [&](Index block) {
+        for (Index r = block * some; r < std::min(R, (block + 1) * some); r++) f(r);
+    });
+}
+
+// a head's D dims, the first R of them turned -> y; `room` is for D floats
+template <class T> void turn(const T* x, const float* cos, const float* sin, T* y, Index D, Index R, float* room) {
+    for (Index d = 0; d < D; d += W) narrow(room + d, load(x + d, D - d));
+    for (Index d = 0, half = R / 2; d < half; d++) {
+        const float a = room[d], b = room[d + half];
+        room[d] = a * cos[d] + b * sin[d];
+        room[d + half] = b * cos[d + half] + a * sin[d + half];
+    }
+    for (Index d = 0; d < D; d += W) store(y + d, widen(room + d), D - d);
+}
+
 template <class T>
-void attend(const T* q, Index q_stride, const T* k_cache, const T* v_cache, const int32_t* tables, Index width,
-            const int32_t* lengths, T* out, Index N, Index H, Index K, Index D, Index page, float scale, int threads) {
-    const Index G = H / K, padded = (D + W - 1) / W * W, stride = K * D;
+void attend(const T* q, Index q_stride, const T* k, Index k_stride, const T* v, Index v_stride, const float* cos,
+            const float* sin, Index R, T* k_cache, T* v_cache, const int32_t* tables, Index width,
+            const int32_t* requests, const int32_t* lengths, T* out, Index N, Index H, Index K, Index D, Index page,
+            float scale, int threads) {
+    const Index G = H / K, stride = K * D, padded = (D + LANES<T> - 1) / LANES<T> * LANES<T>;
+    // first all that the step adds to the caches: rows of one request see one another
+    by_rows(threads, N, [&](Index row) {
+        thread_local std::vector<float> room;
+        room.resize(padded);
+        const Index place = lengths[row] - 1;
+        const Index slot = tables[requests[row] * width + place / page] * page + place % page;
+        for (Index kv = 0; kv < K; kv++)
+            turn(k + row * k_stride + kv * D, cos + row * R, sin + row * R, k_cache + slot * stride + kv * D, D, R,
+                 room.data());
+        std::memcpy(v_cache + slot * stride, v + row * v_stride, stride * sizeof(T));
+    });
     // a row is one piece of work, since its keys lie together in memory; fewer rows than threads are split by kv head
     const Index pieces = N >= threads ? 1 : std::min<Index>(K, (threads + N - 1) / N), some = (K + pieces - 1) / pieces;
-#pragma omp parallel num_threads(threads)
-    {
-        std::vector<float> s, query(H * padded), o(H * padded);
-#pragma omp for schedule(dynamic)
-        for (Index item = 0; item < N * pieces; item++) {
-            const Index row = item / pieces, first = item % pieces * some, last = std::min(K, first + some);
-            const Index L = lengths[row], room = (L + W - 1) / W * W;
-            s.resize(H * room);
-            // f(head, how many, key or value, its place, how many) in the order of memory
-            const auto walk = [&](const T* cache, auto f) {
-                for (Index at = 0; at < L; at += page) {
-                    const T* p = cache + tables[row * width + at / page] * page * stride;
-                    const Index n = std::min(page, L - at);
-                    const auto keys = [&](Index j, auto B) {
-                        for (Index kv = first; kv < last; kv++)
-                            by_heads(G, [&](Index g, auto Q) { f(kv * G + g, Q, p + j * stride + kv * D, at + j, B); });
-                    };
-                    Index j = 0;
-                    for (; j + 4 <= n; j += 4) keys(j, Count<4>{});
-                    for (; j < n; j++) keys(j, Count<1>{});
-                }
-            };
-            for (Index h = first * G; h < last * G; h++)
-                for (Index d = 0; d < D; d += W)
-                    narrow(&query[h * padded + d], load(q + row * q_stride + h * D + d, D - d) * scale);
-            walk(k_cache, [&](Index h, auto Q, const T* k, Index at, auto B) {
-                scores<Q(), B()>(&query[h * padded], k, &s[h * room + at], D, stride, room);
-            });
-            for (Index h = first * G; h < last * G; h++) softmax(&s[h * room], L);
-            std::fill(o.begin(), o.end(), 0.f);
-            walk(v_cache, [&](Index h, auto Q, const T* v, Index at, auto B) {
-                mix<Q(), B()>(&s[h * room + at], v, &o[h * padded], D, stride, room);
-            });
-            for (Index h = first * G; h < last * G; h++)
-                for (Index d = 0; d < D; d += W)
-                    store(out + (row * H + h) * D + d, widen(&o[h * padded + d]), D - d);
-        }
-    }
+    parallel(threads, N * pieces, [&](Index item) {
+        thread_local std::vector<float> s, o, room;
+        thread_local std::vector<T> query;
+        const Index row = item / pieces, first = item % pieces * some, last = std::min(K, first + some);
+        const int32_t* table = tables + requests[row] * width;
+        const Index L = lengths[row], wide = (L + W - 1) / W * W;
+        s.resize(H * wide), room.resize(padded);
+        query.assign(H * padded, T{}), o.assign(H * padded, 0.f);
+        // f(head, how many, key or value, its place, how many), B at a time, in the order of memory
+        const auto walk = [&](const T* cache, auto B, auto f) {
+            for (Index at = 0; at < L; at += page) {
+                const T *p = cache + table[at / page] * page * stride, *ahead = nullptr;
+                if (at + page < L) ahead = cache + table[at / page + 1] * page * stride;
+                const Index n = std::min(page, L - at);
+                const auto keys = [&](Index j, auto some) {
+                    // pages lie anywhere, so the machine cannot see the next one coming
+                    if (ahead) fetch(ahead + j * stride, some() * stride);
+                    for (Index kv = first; kv < last; kv++)
+                        by_heads(G, [&](Index g, auto Q) { f(kv * G + g, Q, p + j * stride + kv * D, at + j, some); });
+                };
+                Index j = 0;
+                for (; j + B() <= n; j += B()) keys(j, B);
+                for (; j < n; j++) keys(j, Count<1>{});
+            }
+        };
+        for (Index h = first * G; h < last * G; h++)
+            turn(q + row * q_stride + h * D, cos + row * R, sin + row * R, &query[h * padded], D, R, room.data());
+        walk(k_cache, Count<4>{}, [&](Index h, auto Q, const T* k, Index at, auto B) {
+            scores<Q(), B()>(&query[h * padded], k, &s[h * wide + at], D, padded, stride, wide);
+        });
+        for (Index h = first * G; h < last * G; h++) softmax(&s[h * wide], L, scale);
+        walk(v_cache, Count<8>{}, [&](Index h, auto Q, const T* v, Index at, auto B) {
+            mix<Q(), B()>(&s[h * wide + at], v, &o[h * padded], D, padded, stride, wide);
+        });
+        for (Index h = first * G; h < last * G; h++)
+            for (Index d = 0; d < D; d += W)
+                store(out + (row * H + h) * D + d, widen(&o[h * padded + d]), D - d);
+    });
 }
 
 template <class T> void rms_norm(const T* x, const T* weight, T* y, Index R, Index E, float eps, int threads) {
-#pragma omp parallel for num_threads(threads) if (R > 64)
-    for (Index r = 0; r < R; r++) {
+    by_rows(threads, R, [&](Index r) {
         const T* row = x + r * E;
         Float squares = {};
         for (Index e = 0; e < E; e += W) {
@@ -239,12 +394,11 @@ template <class T> void rms_norm(const T* x, const T* weight, T* y, Index R, Ind
         const float factor = 1.f / std::sqrt(sum(squares) / E + eps);
         for (Index e = 0; e < E; e += W)
             store(y + r * E + e, load(row + e, E - e) * factor * load(weight + e, E - e), E - e);
-    }
+    });
 }
 
 template <class T> void swiglu(const T* gate_up, T* y, Index R, Index F, int threads) {
-#pragma omp parallel for num_threads(threads) if (R > 64)
-    for (Index r = 0; r < R; r++) {
+    by_rows(threads, R, [&](Index r) {
         const T *gate = gate_up + 2 * r * F, *up = gate + F;
         for (Index f = 0; f < F; f += W) {
             const Float x = load(gate + f, F - f);
@@ -252,9 +406,8 @@ template <class T> void swiglu(const T* gate_up, T* y, Index R, Index F, int thr
             narrow(silu, x / (exponential(x < -87.f ? Float{} + 87.f : -x) + 1.f));
             store(y + r * F + f, widen(silu) * load(up + f, F - f), F - f);
         }
-    }
+    });
 }
-
 
 // Linear layers: weights lie in panels of P outputs, and in a panel input after input.
 
@@ -265,35 +418,22 @@ constexpr Index ROWS = 8;  // with their sums in 24 of 32 registers
 constexpr Index ROWS = 2;
 #endif
 
-// y += one input of a row times its weights for W outputs; in bf16 inputs and weights come in pairs
-inline void fma(Float& y, const float* w, float x) { y += widen(w) * x; }
+// an input of a row, in bf16 two, on all lanes
+inline Float spread(const float* x, Index, Index) { return Float{} + *x; }
 
-inline void fma(Float& y, const bf16* w, uint32_t pair) {
-#ifdef __AVX512BF16__
-    y = (Float)_mm512_dpbf16_ps((__m512)y, (__m512bh)_mm512_loadu_si512(w), (__m512bh)_mm512_set1_epi32(pair));
-#else
-    Int both;
-    std::memcpy(&both, w, sizeof(both));
-    y += bits<Float>(both << 16) * bits<float>(pair << 16);
-    y += bits<Float>(both & int32_t(0xffff0000)) * bits<float>(pair & 0xffff0000);
-#endif
-}
-
-inline float input(const float* x, Index i, Index) { return x[i]; }
-
-inline uint32_t input(const bf16* x, Index i, Index I) {
-    return x[i].bits | (i + 1 < I ? uint32_t(x[i + 1].bits) << 16 : 0);
+inline Pairs spread(const bf16* x, Index i, Index I) {
+    return Pairs{} + int32_t(x[0].bits | (i + 1 < I ? uint32_t(x[1].bits) << 16 : 0));
 }
 
 // R rows of one panel
 template <Index R, class T>
 void panel(const T* x, const T* w, const T* bias, T* y, Index I, Index O, Index n) {
-    constexpr Index step = std::is_same_v<T, float> ? 1 : 2;
+    constexpr Index step = LANES<T> / W;
     Float sums[R][VECTORS] = {};
     for (Index i = 0; i < I; i += step, w += step * P)
         for (Index r = 0; r < R; r++) {
-            const auto value = input(x + r * I, i, I);
-            for (Index v = 0; v < VECTORS; v++) fma(sums[r][v], w + step * v * W, value);
+            const auto value = spread(x + r * I + i, i, I);
+            for (Index v = 0; v < VECTORS; v++) fma(sums[r][v], lanes(w + v * LANES<T>, LANES<T>), value);
         }
     for (Index v = 0; v < VECTORS && v * W < n; v++) {
         const Index left = n - v * W;
@@ -304,26 +444,29 @@ void panel(const T* x, const T* w, const T* bias, T* y, Index I, Index O, Index 
 
 template <class T>
 void linear(const T* x, const T* w, const T* bias, T* y, Index R, Index I, Index O, int threads) {
-    constexpr Index step = std::is_same_v<T, float> ? 1 : 2;
+    constexpr Index step = LANES<T> / W;
     const Index panels = (O + P - 1) / P, size = (I + step - 1) / step * step * P;
-#pragma omp parallel for num_threads(threads) if (R * I * O > 65536)
-    for (Index p = 0; p < panels; p++) {
+    parallel(R * I * O > 65536 ? threads : 1, panels, [&](Index p) {
         const Index n = std::min(P, O - p * P);
         const T* b = bias ? bias + p * P : nullptr;
+        const auto rows = [&](Index r, auto some) {
+            panel<some()>(x + r * I, w + p * size, b, y + r * O + p * P, I, O, n);
+        };
         Index r = 0;
-        for (; r + ROWS <= R; r += ROWS) panel<ROWS>(x + r * I, w + p * size, b, y + r * O + p * P, I, O, n);
-        by_count<ROWS - 1>(R - r, [&](auto rest) {
-            panel<rest()>(x + r * I, w + p * size, b, y + r * O + p * P, I, O, n);
-        });
-    }
+        for (; r + ROWS <= R; r += ROWS) rows(r, Count<ROWS>{});
+        by_count<ROWS - 1>(R - r, [&](auto some) { rows(r, some); });
+    });
 }
+
 }  // namespace
 
 #define KERNELS(T, name)                                                                                             \
-    void attend_##name(const T* q, Index q_stride, const T* k, const T* v, const int32_t* tables, Index width,     \
-                       const int32_t* lengths, T* out, Index N, Index H, Index K, Index D, Index page, float scale, \
-                       int threads) {                                                                               \
-        attend(q, q_stride, k, v, tables, width, lengths, out, N, H, K, D, page, scale, threads);                   \
+    void attend_##name(const T* q, Index q_stride, const T* k, Index k_stride, const T* v, Index v_stride,          \
+                       const float* cos, const float* sin, Index R, T* k_cache, T* v_cache, const int32_t* tables,  \
+                       Index width, const int32_t* requests, const int32_t* lengths, T* out, Index N, Index H,      \
+                       Index K, Index D, Index page, float scale, int threads) {                                    \
+        attend(q, q_stride, k, k_stride, v, v_stride, cos, sin, R, k_cache, v_cache, tables, width, requests,       \
+               lengths, out, N, H, K, D, page, scale, threads);                                                     \
     }                                                                                                                \
     void rms_norm_##name(const T* x, const T* weight, T* y, Index R, Index E, float eps, int threads) {             \
         rms_norm(x, weight, y, R, E, eps, threads);                                                                 \

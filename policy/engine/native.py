@@ -1,10 +1,10 @@
-"""The engine's own kernels for a CPU, `native.cpp`: linear layers, decode attention over pages, RMS norm, SwiGLU.
+"""The engine's own kernels for a CPU, `native.cpp`: linear layers, attention over pages, RMS norm, SwiGLU.
 
 torch has no attention that reads many requests' pages in one call; a call a request and layer spends more on calling
 than on reading. Its linear layers read weights at two thirds of the memory's speed where rows are few, and a row's sums
 depend on how many there are. They are compiled at first use and kept in the user's cache folder,
 a file for each source, compiler and kind of CPU.
-Its threads are torch's own: the library asks for the OpenMP that torch has brought along.
+They bring threads of their own, as many as torch has: those of OpenMP fall asleep between two calls.
 """
 
 from __future__ import annotations
@@ -24,15 +24,27 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-# N requests, H query heads, K kv heads, D head dim, P pages, R rows, I inputs, O outputs
+from policy.model.rope import Rotation
+
+# T tokens, N requests, H query heads, K kv heads, D head dim, P pages, R rows, I inputs, O outputs
 
 _SOURCE = Path(__file__).with_name("native.cpp")
-_FLAGS = ("-std=c++17", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared", "-Wno-psabi")
+_FLAGS = ("-std=c++17", "-O3", "-march=native", "-pthread", "-fPIC", "-shared", "-Wno-psabi")
 _PANEL = 48
 """Outputs of a panel of weights; native.cpp's P."""
 _DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 _SIGNATURES: dict[str, list[type]] = {
-    "attend": [c_void_p, c_int64, *[c_void_p] * 3, c_int64, *[c_void_p] * 2, *[c_int64] * 5, c_float, c_int],
+    "attend": [
+        *[c_void_p, c_int64] * 3,
+        *[c_void_p] * 2,
+        c_int64,
+        *[c_void_p] * 3,
+        c_int64,
+        *[c_void_p] * 3,
+        *[c_int64] * 5,
+        c_float,
+        c_int,
+    ],
     "rms_norm": [*[c_void_p] * 3, *[c_int64] * 2, c_float, c_int],
     "swiglu": [*[c_void_p] * 2, *[c_int64] * 2, c_int],
     "linear": [*[c_void_p] * 4, *[c_int64] * 3, c_int],
@@ -60,33 +72,43 @@ class Native:
 
     def attend(
         self,
-        q_NHD: Tensor,
+        q_THD: Tensor,
+        k_TKD: Tensor,
+        v_TKD: Tensor,
+        rotation: Rotation,
         k_cache: Tensor,
         v_cache: Tensor,
         tables: Tensor,
-        lengths_N: Tensor,
+        requests_T: Tensor,
+        lengths_T: Tensor,
         page: int,
         scale: float,
     ) -> Tensor:
-        """One query a request -> [N, H, D]. Request n sees the first lengths_N[n] tokens of the pages tables[n].
+        """Causal attention of a step's new tokens, decoded and prefilled alike -> [T, H, D].
 
-        q: its heads beside one another, any stride between requests. Caches [P * page, K, D]; tables int32 [N, width],
-        lengths int32 [N], 1 or more.
+        Token t is the last of the first lengths_T[t] of request requests_T[t], whose pages are tables[request], and
+        sees them all. Queries and keys are turned here, keys and values written into the caches. q, k, v: heads beside
+        one another, any stride between tokens. Caches [P * page, K, D]; tables int32 [N, width], the others int32.
         """
-        N, H, D = q_NHD.shape
-        out_NHD = torch.empty((N, H, D), dtype=q_NHD.dtype)
+        T, H, D = q_THD.shape
+        out_THD = torch.empty((T, H, D), dtype=q_THD.dtype)
+        cos, sin = rotation.cos_TR, rotation.sin_TR
+        rows = [value for x in (q_THD, k_TKD, v_TKD) for value in (x.data_ptr(), x.stride(0))]
         self._attend(
-            q_NHD.data_ptr(),
-            q_NHD.stride(0),
+            *rows,
+            cos.data_ptr(),
+            sin.data_ptr(),
+            cos.shape[-1],
             k_cache.data_ptr(),
             v_cache.data_ptr(),
             tables.data_ptr(),
             tables.shape[1],
-            lengths_N.data_ptr(),
-            out_NHD.data_ptr(),
-            *(N, H, k_cache.shape[1], D, page, scale, torch.get_num_threads()),
+            requests_T.data_ptr(),
+            lengths_T.data_ptr(),
+            out_THD.data_ptr(),
+            *(T, H, k_cache.shape[1], D, page, scale, torch.get_num_threads()),
         )
-        return out_NHD
+        return out_THD
 
     def rms_norm(self, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         """[..., E], rounded once at the end."""

@@ -1,4 +1,7 @@
-"""Softmax attention of a step by our own kernel: pages for those who decode, `SoftmaxPlan` for longer chunks."""
+"""Softmax attention of a step by our own kernel, which finds keys and values page by page.
+
+A token's result depends on its sequence alone, to the bit: whether it was decoded or prefilled, and in what chunk.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,38 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from policy.engine.decoding import Decoding
 from policy.engine.native import Native
 from policy.engine.scheduler import Chunk
-from policy.engine.softmax import SoftmaxPlan
+from policy.model.rope import Rotation
 
-# T tokens of the step, N requests that decode, H query heads, K kv heads, D head dim
+# T tokens of the step, N requests, H query heads, K kv heads, D head dim
 
 
 class PagedPlan:
-    """Chunks of one token come first."""
-
     def __init__(self, chunks: Sequence[Chunk], page_tokens: int, native: Native) -> None:
-        cpu = torch.device("cpu")
-        self._native, self.page_tokens = native, page_tokens
-        self._decoding = Decoding(chunks, page_tokens, cpu)
-        longer = chunks[self._decoding.n :]
-        self._longer = SoftmaxPlan(longer, cpu) if longer else None
+        self._native, self._page_tokens = native, page_tokens
+        n_pages = [-(-(chunk.start + chunk.n) // page_tokens) for chunk in chunks]
+        padded = [
+            (chunk.request.table.pages[:n] + [0] * max(n_pages))[: max(n_pages)]
+            for chunk, n in zip(chunks, n_pages, strict=True)
+        ]
+        of_chunks = [(number, chunk.start + i + 1) for number, chunk in enumerate(chunks) for i in range(chunk.n)]
+        self._tables = torch.tensor(padded, dtype=torch.int32)
+        self._requests_T, self._lengths_T = torch.tensor(of_chunks, dtype=torch.int32).unbind(1)
+        self._requests_T, self._lengths_T = self._requests_T.contiguous(), self._lengths_T.contiguous()
 
     def __call__(
-        self, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, k_cache: Tensor, v_cache: Tensor, scale: float
+        self,
+        q_THD: Tensor,
+        k_TKD: Tensor,
+        v_TKD: Tensor,
+        rotation: Rotation,
+        k_cache: Tensor,
+        v_cache: Tensor,
+        scale: float,
     ) -> Tensor:
-        """As SoftmaxPlan's."""
-        n, step, outputs = self._decoding.n, self._decoding, []
-        if n:
-            outputs.append(
-                self._native.attend(q_THD[:n], k_cache, v_cache, step.tables, step.lengths_N, self.page_tokens, scale)
-            )
-        if self._longer is not None:
-            outputs.append(self._longer(q_THD[n:], k_TKD[n:], v_TKD[n:], k_cache, v_cache, scale))
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        """Turns queries and keys, writes keys and values into the caches [slots, K, D], attends -> [T, H, D]."""
+        return self._native.attend(
+            q_THD, k_TKD, v_TKD, rotation, k_cache, v_cache,
+            self._tables, self._requests_T, self._lengths_T, self._page_tokens, scale,
+        )  # fmt: skip

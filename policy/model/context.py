@@ -11,6 +11,7 @@ from typing import Protocol
 from torch import Tensor
 
 from policy.config import MSAConfig
+from policy.model.rope import Rotation
 
 # T tokens, H query heads, K kv heads, D head dim, E embedding, X experts
 
@@ -21,8 +22,10 @@ class Context(Protocol):
     losses: dict[str, Tensor] | None
     """Where layers put auxiliary losses, coefficients applied, by name ("router/3", "index/5"); None: none wanted."""
 
-    def softmax(self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, scale: float) -> Tensor:
-        """Causal grouped-query attention -> [T, H, D]."""
+    def softmax(
+        self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, rotation: Rotation, scale: float
+    ) -> Tensor:
+        """Causal grouped-query attention of queries and keys that are yet to be turned -> [T, H, D]."""
         ...
 
     def lightning(self, layer: int, q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, slopes_H: Tensor) -> Tensor:

@@ -31,9 +31,9 @@ class MSA(nn.Module):
 
     def forward(self, x_TE: Tensor, rotation: Rotation, context: Context) -> Tensor:
         """[T, E] -> [T, E]."""
-        q, k, v = self.qkv(x_TE, rotation)
+        q, k, v = self.qkv(x_TE)
         index_q_TKI, index_k_TI = self.index(x_TE.detach(), rotation)
-        mixed_THD = context.msa(self.layer, q, k, v, index_q_TKI, index_k_TI, self.config)
+        mixed_THD = context.msa(self.layer, rotation(q), rotation(k), v, index_q_TKI, index_k_TI, self.config)
         out: Tensor = self.out(mixed_THD.flatten(1))
         return out
 

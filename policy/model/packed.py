@@ -19,6 +19,7 @@ from kernels.paths import Path
 from policy.config import MSAConfig
 from policy.model.forest import Forest
 from policy.model.forest_attention import forest_attention
+from policy.model.rope import Rotation
 
 # T tokens, H query heads, K kv heads, D head dim, N segments, P tokens of all paths together
 
@@ -69,7 +70,10 @@ class PackedContext:
         self._record, self._replay = record, replay
         self._index_loss_coeff, self.path = index_loss_coeff, path
 
-    def softmax(self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, scale: float) -> Tensor:
+    def softmax(
+        self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, rotation: Rotation, scale: float
+    ) -> Tensor:
+        q_THD, k_TKD = rotation(q_THD), rotation(k_TKD)
         """Each chain's queries against the keys of its path: copied and masked, or, on a CPU, where they lie."""
         if self.device.type == "cpu" and self.path != "naive" and not self.forest.only_roots:
             return forest_attention(q_THD, k_TKD, v_TKD, self.forest, scale)

@@ -14,7 +14,7 @@ from policy.model.rope import Rotation
 
 
 class QKV(nn.Module):
-    """Queries, keys and values of softmax and MSA mixers: one projection, normed and turned."""
+    """Queries, keys and values of softmax and MSA mixers: one projection, normed."""
 
     def __init__(self, config: PolicyConfig, *, dtype: torch.dtype, device: torch.device | str | None) -> None:
         super().__init__()
@@ -31,19 +31,15 @@ class QKV(nn.Module):
 
         self.q_norm, self.k_norm = norm(self.H), norm(self.K)
 
-    def forward(self, x_TE: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, x_TE: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[T, E] -> q [T, H, D], k [T, K, D], v [T, K, D]; views of one tensor where nothing is normed."""
         H, K, D = self.H, self.K, self.D
-        qkv = self.proj(x_TE)
-        if self.q_norm is None or self.k_norm is None:
-            qkv_TSD = qkv.view(-1, H + 2 * K, D)
-            qk_TSD = rotation(qkv_TSD[:, : H + K])
-            return qk_TSD[:, :H], qk_TSD[:, H:], qkv_TSD[:, H + K :]
-        q, k, v = qkv.split((H * D, K * D, K * D), -1)
+        q, k, v = self.proj(x_TE).split((H * D, K * D, K * D), -1)
         if self.per_head:
             q, k = q.view(-1, H, D), k.view(-1, K, D)
-        q, k = self.q_norm(q).view(-1, H, D), self.k_norm(k).view(-1, K, D)
-        return rotation(q), rotation(k), v.view(-1, K, D)
+        if self.q_norm is not None and self.k_norm is not None:
+            q, k = self.q_norm(q), self.k_norm(k)
+        return q.view(-1, H, D), k.view(-1, K, D), v.view(-1, K, D)
 
 
 class Softmax(nn.Module):
@@ -59,6 +55,6 @@ class Softmax(nn.Module):
 
     def forward(self, x_TE: Tensor, rotation: Rotation, context: Context) -> Tensor:
         """[T, E] -> [T, E]."""
-        q, k, v = self.qkv(x_TE, rotation)
-        out: Tensor = self.out(context.softmax(self.layer, q, k, v, self.scale).flatten(1))
+        q, k, v = self.qkv(x_TE)
+        out: Tensor = self.out(context.softmax(self.layer, q, k, v, rotation, self.scale).flatten(1))
         return out

@@ -1,4 +1,4 @@
-"""RUN/metrics.jsonl: each record is a line of JSON, on disk before the loop goes on. What records say is not known here.
+"""RUN/metrics.jsonl: each record is a line of JSON, on disk before the loop goes on. It does not know what records say.
 
 A run that is killed and goes on from its last state does some steps again: their records stand in the file twice, with
 a `start` of the state's step in between. `read` takes the later ones; the viewer and `pandas.read_json` read the lines.

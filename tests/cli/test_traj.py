@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from agentgym.cli.main import call
@@ -163,6 +164,29 @@ def test_export_records_into_a_compressed_file(traj: Run, tmp_path: Path) -> Non
     assert list(TrajectoryStore(target)) == list(TrajectoryStore(path))
 
 
+def test_export_as_a_table(traj: Run, tmp_path: Path) -> None:
+    path = stored(tmp_path / "a.jsonl", day(id="aaaa", tokens=True), day(id="bbbb", tokens=True))
+    lines, table = tmp_path / "samples.jsonl", tmp_path / "samples.parquet"
+    for target in (lines, table):
+        assert traj("export", path, "--format", "samples", "--out", target)[0] == 0
+    rows = pyarrow.parquet.read_table(table).to_pylist()
+    assert rows == [json.loads(line) for line in lines.read_text().splitlines()]
+    assert len(rows) == 10
+
+
+def test_export_for_other_trainers(traj: Run, tmp_path: Path) -> None:
+    path = stored(
+        tmp_path / "a.jsonl",
+        day(id="aaaa", tokens=True, attempt=0, outcome=Outcome(reward=1.0)),
+        day(id="bbbb", tokens=True, attempt=1, outcome=Outcome(reward=0.0)),
+    )
+    target = tmp_path / "training.parquet"
+    assert traj("export", path, "--format", "training", "--out", target) == (0, "", f"10 lines written to {target}\n")
+    rows = pyarrow.parquet.read_table(target).to_pylist()
+    assert {(row["trajectory"], row["reward"], row["group"], row["rollout"]) for row in rows} == {("aaaa", 1.0, 0, 0), ("bbbb", 0.0, 0, 1)}  # fmt: skip
+    assert {max(row["advantages"], key=abs) for row in rows} == {1.0, -1.0}
+
+
 def run_that_died(tmp_path: Path) -> Path:
     path = tmp_path / "run.jsonl"
     journal = Journal(Journal.beside(path))
@@ -212,6 +236,7 @@ def test_what_nobody_learns_from_is_left_out_of_samples(traj: Run, tmp_path: Pat
         (["export", "two.jsonl", "--format", "samples"], "trajectory aaaa: call 0 has no token ids: its model does not show"),
         (["export", "two.jsonl", "--format", "samples", "--out", "out.jsonl"], "trajectory aaaa: call 0 has no token ids"),
         (["export", "two.jsonl", "bbbb", "--format", "samples"], "trajectory bbbb has no calls on record"),
+        (["export", "two.jsonl", "--format", "messages", "--out", "a.parquet"], "a.parquet: messages is no table; wanted .jsonl"),
         (["export", "two.jsonl", "--format", "raw"], "two.calls.jsonl: no such file; it is written beside"),
         (["export", "two.jsonl", "--format", "pdf"], "invalid value for '--format'"),
         (["recover", "two.jsonl"], "two.calls.jsonl: no such file"),

@@ -17,6 +17,7 @@ from agentgym.trajectory import Failure, Outcome, Timing, Trajectory
 from tests.trajectories import NOON
 from tests.viewer.conftest import serving
 from tests.viewer.episodes import called, journal, opened, rich, write
+from tests.viewer.trainings import curve, tell
 
 TASKS = ("isodate-fraction-of-second-grows", "tomli-dotted-key-reopens-table", "wcwidth-emoji-zwj-length", "sqlparse-split-on-begin")  # fmt: skip
 SOLVES = {"bash": 0.4, "tools": 0.6, "plan": 0.75}
@@ -52,11 +53,16 @@ def main(into: Path) -> None:
         folder = Path(name)
         write(folder / "smollm2.jsonl", *episodes(random.Random(3)))
         journal(folder / "smollm2.calls.jsonl", opened("e1", task=TASKS[3]), called(rich().calls[0], 0))
+        tell(folder / "quickstart" / "metrics.jsonl", *curve(400)[:-40])
+        write(folder / "quickstart" / "episodes.jsonl", *episodes(random.Random(4)))
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         with serving(folder) as address:
             page = browser.new_page(viewport={"width": 1200, "height": 720})
             page.goto(f"{address}/smollm2.jsonl")
             page.screenshot(path=into / "viewer-run.png")
+            page.goto(f"{address}/quickstart/metrics.jsonl")
+            page.locator(".plot").first.hover()
+            page.screenshot(path=into / "viewer-training.png")
             page.emulate_media(color_scheme="dark")
             page.goto(f"{address}/smollm2.jsonl/0")
             page.keyboard.press("t")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from agentgym.trajectory import Outcome
 from tests.require import unavailable
 from tests.viewer.conftest import serving
 from tests.viewer.episodes import called, hostile, journal, large, many, opened, rich, write
+from tests.viewer.trainings import curve, line, tell
 
 pytestmark = pytest.mark.browser
 
@@ -80,7 +82,16 @@ def rows(page: Any) -> list[str]:
 def test_every_page_is_drawn_without_a_complaint(run: Path, address: str, page: Any, scheme: str, width: int) -> None:
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 800})
-    for path in ("/", "/a.jsonl", "/a.jsonl/0", "/a.jsonl/0/calls/4", "/a.jsonl/0/tokens/0", "/a.jsonl/0/patch/0"):
+    tell(run.with_name("metrics.jsonl"), *curve(40), line("note", 40, "long " * 200))
+    for path in (
+        "/",
+        "/metrics.jsonl",
+        "/a.jsonl",
+        "/a.jsonl/0",
+        "/a.jsonl/0/calls/4",
+        "/a.jsonl/0/tokens/0",
+        "/a.jsonl/0/patch/0",
+    ):
         page.goto(address + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
@@ -198,6 +209,40 @@ def test_a_run_that_begins_while_the_page_is_open(tmp_path: Path, address: str, 
     assert page.get_by_text("No trajectories here yet").count() == 0
 
 
+def test_curves_grow_while_they_are_looked_at(tmp_path: Path, address: str, page: Any) -> None:
+    lines = curve(40)
+    path = tell(tmp_path / "quick" / "metrics.jsonl", *lines[:24])
+    page.goto(address)
+    page.get_by_role("link", name="quick").click()
+    newest = page.locator(".curve", has_text="of the episodes that ended during a train step").locator(".at")
+    step = lines[23]["step"]
+    assert newest.inner_text() == f"step {step}"
+    tell(path, *lines[24:])
+    page.get_by_text("step 40").first.wait_for()
+    write(tmp_path / "quick" / "episodes.jsonl", RICH)
+    page.get_by_role("link", name="isodate").click()
+    page.wait_for_url("**/quick/episodes.jsonl/0")
+
+
+def test_a_pointer_reads_all_curves_at_one_step(tmp_path: Path, address: str, page: Any) -> None:
+    path = tell(tmp_path / "metrics.jsonl", *curve(40))
+    rewards = {one["step"]: one["metrics"].get("reward/mean") for one in map(json.loads, path.read_text().splitlines()) if one["kind"] == "step"}  # fmt: skip
+    page.goto(f"{address}/metrics.jsonl")
+    reward = page.locator(".curve", has_text="of the episodes that ended during a train step")
+    loss = page.locator(".curve", has_text="Loss")
+    assert reward.locator("b").inner_text() == f"{rewards[40]:.3g}"
+    assert not reward.locator(".cross").is_visible()
+    box = loss.locator(".plot").bounding_box()
+    loss.locator(".plot").hover(position={"x": box["width"] / 2, "y": box["height"] / 2})
+    step = int(reward.locator(".at").inner_text().removeprefix("step "))
+    assert 10 < step < 30
+    assert reward.locator("b").inner_text() == f"{rewards[step]:.3g}"
+    assert reward.locator(".cross").get_attribute("x1") == loss.locator(".cross").get_attribute("x1")
+    page.locator("h1").hover()
+    assert reward.locator("b").inner_text() == f"{rewards[40]:.3g}"
+    assert loss.locator(".cross").get_attribute("hidden") is not None
+
+
 def test_it_says_when_the_viewer_has_ended(tmp_path: Path, browser: Any) -> None:
     page = browser.new_page()
     with serving(tmp_path) as address:
@@ -255,9 +300,10 @@ def test_large_things_are_drawn_soon(tmp_path: Path, address: str, page: Any) ->
 
 def test_contrast_is_enough_in_light_and_dark(run: Path, address: str, page: Any) -> None:
     """WCAG AA: 4.5 to 1 for every text there is, against what is painted behind it."""
+    tell(run.with_name("metrics.jsonl"), *curve(40))
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        for path in ("/", "/a.jsonl", "/a.jsonl/0", "/a.jsonl/2"):
+        for path in ("/", "/metrics.jsonl", "/a.jsonl", "/a.jsonl/0", "/a.jsonl/2"):
             page.goto(address + path)
             page.keyboard.press("t")
             page.keyboard.press("e")

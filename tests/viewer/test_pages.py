@@ -13,6 +13,7 @@ from agentgym.trajectory import Outcome, Trajectory
 from tests.trajectories import make_trajectory
 from tests.viewer.conftest import Parsed, get
 from tests.viewer.episodes import ATTACK, called, hostile, journal, many, opened, rich, write
+from tests.viewer.trainings import curve, line, tell
 
 RICH = rich()
 
@@ -35,6 +36,41 @@ def test_the_runs_and_what_they_came_to(tmp_path: Path, shown: httpx.Client) -> 
 
 def test_an_empty_folder_says_what_to_do(client: httpx.Client) -> None:
     assert "agentgym run TASK --out FILE.jsonl" in get(client, "/").text
+
+
+def test_a_training_run_and_its_sampled_episodes(tmp_path: Path, client: httpx.Client) -> None:
+    tell(tmp_path / "quick" / "metrics.jsonl", *curve(40), line("note", 40, "one engine was lost"))
+    (tmp_path / "quick" / "config.toml").write_text("seed = 17\n")
+    write(tmp_path / "quick" / "episodes.jsonl", RICH, rich(id="2", task="other"))
+    runs = get(client, "/")
+    assert {"/quick/metrics.jsonl", "/quick/episodes.jsonl"} <= set(runs.links())
+    assert re.search(r"quick training 40 0\.\d+ 27% → 59.9%", " ".join(runs.text.split()))
+    assert "No trajectories" not in runs.text
+    page = get(client, "/quick/metrics.jsonl")
+    for said in ("Reward", "held-out 59.9%", "Staleness", "Gradient norm", "one engine was lost", "seed = 17"):
+        assert said in " ".join(page.text.split()), said
+    assert {"/quick/episodes.jsonl", "/quick/episodes.jsonl/0", "/quick/episodes.jsonl/1"} <= set(page.links())
+    labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]
+    assert "Success: train steps 0 to 40; held-out 27% to 59.9%; unseen 9% to 22%" in labels
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "a/b/metrics.jsonl"])
+def test_a_training_run_that_is_nothing_yet_or_something_else(tmp_path: Path, client: httpx.Client, name: str) -> None:
+    assert client.get(f"/{name}").status_code == 404
+    tell(tmp_path / name, line("start", 0))
+    assert "Nothing has been measured yet." in get(client, f"/{name}").text
+    tell(tmp_path / name, {"kind": ATTACK}, line("step", 1, loss=1.0))
+    page = get(client, f"/{name}")
+    assert "line 2 is no record of a training run" in page.text
+    assert "script" not in page.text
+
+
+def test_what_a_metric_is_called_is_text(tmp_path: Path, client: httpx.Client) -> None:
+    tell(tmp_path / "metrics.jsonl", line("step", 1, **{ATTACK: 1.0}), line("note", 1, ATTACK))
+    before = get(client, "/").tags
+    page = get(client, "/metrics.jsonl")
+    assert page.tags <= before | {"figure", "figcaption", "svg", "g", "path", "circle", "line", "text", "dl", "b", "i", "ul", "li", "section", "h2", "h3", "details", "summary", "pre", "table"}  # fmt: skip
+    assert ATTACK.split()[0] in page.text
 
 
 def test_episodes_are_sorted_filtered_and_paged_by_links(tmp_path: Path, client: httpx.Client) -> None:

@@ -11,6 +11,7 @@ import pytest
 from agentgym.viewer import runs
 from agentgym.viewer.runs import Folder
 from tests.viewer.episodes import journal, many, opened, rich, write
+from tests.viewer.trainings import curve, tell
 
 
 @pytest.fixture
@@ -27,6 +28,17 @@ def test_files_of_trajectories_however_deep(tmp_path: Path, folder: Folder) -> N
     (tmp_path / "notes.txt").write_text("no")
     (tmp_path / os.fsdecode(b"no\xff.jsonl")).write_text("its name is no text")
     assert [(run.name, len(run.entries)) for run in folder.runs()] == [("b.jsonl", 1), ("deep/er/a.jsonl.gz", 2)]
+
+
+def test_a_file_of_metrics_is_a_training_run(tmp_path: Path, folder: Folder) -> None:
+    tell(tmp_path / "quick" / "metrics.jsonl", *curve(3))
+    write(tmp_path / "quick" / "episodes.jsonl", rich())
+    assert [run.name for run in folder.runs()] == ["quick/episodes.jsonl"]
+    assert [(one.name, one.step) for one in folder.trainings()] == [("quick/metrics.jsonl", 3)]
+    one = folder.training("quick/metrics.jsonl")
+    assert one is folder.training("quick/metrics.jsonl")
+    assert folder.run("quick/metrics.jsonl") is None
+    assert folder.training("quick/episodes.jsonl") is None
 
 
 def test_a_journal_is_no_run_but_its_run_may_have_nothing_else_yet(tmp_path: Path, folder: Folder) -> None:

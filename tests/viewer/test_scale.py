@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from agentgym.viewer import episode
 from tests.trajectories import NOON, make_trajectory
 from tests.viewer.conftest import get
 from tests.viewer.episodes import large, many, write
+from tests.viewer.trainings import curve
 
 PAGE_BYTES = 2_000_000
 PAGE_S = 0.3
@@ -55,6 +57,15 @@ def test_ten_thousand_episodes(tmp_path: Path, client: httpx.Client) -> None:
         assert best_s(lambda path=path: client.get(path)) < PAGE_S, path  # type: ignore[misc]
     tag = client.get("/a.jsonl").headers["etag"]
     assert best_s(lambda: client.get("/a.jsonl", headers={"If-None-Match": tag})) < 0.05
+
+
+def test_a_training_run_of_many_steps(tmp_path: Path, client: httpx.Client) -> None:
+    lines = b"".join(json.dumps(one).encode() + b"\n" for one in curve(5000))
+    (tmp_path / "metrics.jsonl").write_bytes(lines)
+    settled(client, "/metrics.jsonl", "still reading")
+    assert "5,000" in get(client, "/metrics.jsonl").text
+    assert len(client.get("/metrics.jsonl").content) < PAGE_BYTES
+    assert best_s(lambda: client.get("/metrics.jsonl")) < PAGE_S
 
 
 def test_what_is_held_of_an_episode_is_small(tmp_path: Path) -> None:

@@ -179,6 +179,41 @@ document.addEventListener("keydown", (event) => {
   KEYS[event.key]();
 });
 
+// --------------------------------------------------------------------------------------------------- curves
+
+function nearest(numbers, wanted) {
+  return numbers.reduce((best, one, i) => Math.abs(one - wanted) < Math.abs(numbers[best] - wanted) ? i : best, 0);
+}
+
+function figuresOf(line, name) {
+  return line.dataset[name].split(" ");
+}
+
+// what every chart of the page has at one train step; Infinity: the newest
+function readOff(step) {
+  for (const curve of document.querySelectorAll(".curve")) {
+    const read = [...curve.querySelectorAll("[data-steps]")].map((line) => {
+      const steps = figuresOf(line, "steps").map(Number);
+      const n = step === Infinity ? steps.length - 1 : nearest(steps, step);
+      curve.querySelector(`b.${line.classList[0]}`).textContent = figuresOf(line, "values")[n];
+      return { step: steps[n], x: figuresOf(line, "xs")[n] };
+    });
+    const shown = step === Infinity ? read.reduce((a, b) => (b.step > a.step ? b : a)) : read[nearest(read.map((one) => one.step), step)];
+    curve.querySelector(".at").textContent = `step ${shown.step}`;
+    const cross = curve.querySelector(".cross");
+    cross.toggleAttribute("hidden", step === Infinity);
+    for (const end of ["x1", "x2"]) cross.setAttribute(end, shown.x);
+  }
+}
+
+document.addEventListener("pointermove", (event) => {
+  const line = event.target.closest?.(".plot")?.querySelector("[data-steps]");
+  if (line) {
+    const at = new DOMPoint(event.clientX, 0).matrixTransform(line.getScreenCTM().inverse());
+    readOff(Number(figuresOf(line, "steps")[nearest(figuresOf(line, "xs").map(Number), at.x)]));
+  } else if (document.querySelector(".cross:not([hidden])")) readOff(Infinity);
+});
+
 // --------------------------------------------------------------------------------------------------- begin
 
 remember(document);

@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from policy.config import RopeConfig
 from policy.engine import Engine, RequestError, native
 from policy.engine.native import Native, NativeError
+from policy.model.rope import Rotation, rotation
 from tests.policy.engine import tiny
 
 DTYPES = [torch.float32, torch.bfloat16]
@@ -21,6 +23,10 @@ def close(found: Tensor, wanted: Tensor) -> None:
     """wanted is fp64: as near as its dtype can tell, twice that for sums in another order."""
     tolerance = {torch.float32: 2e-6, torch.bfloat16: 2**-8}[found.dtype]
     torch.testing.assert_close(found.double(), wanted, atol=tolerance, rtol=tolerance)
+
+
+def unturned(lengths: Tensor, dtype: torch.dtype) -> Rotation:
+    return rotation(0 * lengths, RopeConfig(theta=100.0, rotary_dim=2), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -40,21 +46,31 @@ def test_attention_over_pages(dtype: torch.dtype, H: int, K: int, D: int, page: 
     P, width = sum(n_pages) + 3, max(n_pages)
     k, v = (torch.randn(P * page, K, D).to(dtype) for _ in range(2))
     # queries of a projection: a row's heads lie together, rows do not
-    q = (3 * torch.randn(len(lengths), H + 2 * K, D)).to(dtype)[:, :H]
+    q, k_new, v_new = (3 * torch.randn(len(lengths), H + 2 * K, D)).to(dtype).split((H, K, K), 1)
     pages = torch.randperm(P).tolist()
     tables = torch.zeros(len(lengths), width, dtype=torch.int32)
     for row, n in enumerate(n_pages):
         tables[row, :n] = torch.tensor([pages.pop() for _ in range(n)])
     lens = torch.tensor(lengths, dtype=torch.int32)
     kernels = Native(dtype)
-    found = kernels.attend(q, k, v, tables, lens, page, D**-0.5)
+    turn = rotation(lens - 1, RopeConfig(theta=100.0, rotary_dim=D // 4 * 2), dtype)
+    before = k.clone(), v.clone()
+    rows = torch.arange(len(lengths), dtype=torch.int32)
+    found = kernels.attend(q, k_new, v_new, turn, k, v, tables, rows, lens, page, D**-0.5)
     for row, length in enumerate(lengths):
         slots = (tables[row].long()[:, None] * page + torch.arange(page)).flatten()[:length]
+        close(k[slots[-1]], turn(k_new.double())[row])
+        assert torch.equal(v[slots[-1]], v_new[row])
+        for cache, old in zip((k, v), before, strict=True):
+            assert torch.equal(cache[slots[:-1]], old[slots[:-1]]), "what was there stays"
         keys, values = (cache[slots].double().repeat_interleave(H // K, 1) for cache in (k, v))
-        weights = (torch.einsum("hd,lhd->hl", q[row].double(), keys) * D**-0.5).softmax(-1)
+        weights = (torch.einsum("hd,lhd->hl", turn(q)[row].double(), keys) * D**-0.5).softmax(-1)
         close(found[row], torch.einsum("hl,lhd->hd", weights, values))
         # nor do the others in the batch change a bit
-        alone = kernels.attend(q[row : row + 1], k, v, tables[row : row + 1], lens[row : row + 1], page, D**-0.5)
+        one = slice(row, row + 1)
+        turn_one = Rotation(turn.cos_TR[one], turn.sin_TR[one])
+        new = (q[one], k_new[one], v_new[one], turn_one)
+        alone = kernels.attend(*new, k, v, tables, rows[one], lens[one], page, D**-0.5)
         assert torch.equal(alone[0], found[row])
 
 
@@ -65,7 +81,8 @@ def test_attention_that_is_all_on_one_key() -> None:
     v = torch.arange(40.0)[:, None, None].expand(40, 1, 8).contiguous()
     q = torch.full((1, 2, 8), 50.0)
     tables, lengths = torch.arange(5, dtype=torch.int32)[None], torch.tensor([39], dtype=torch.int32)
-    found = Native(torch.float32).attend(q, k, v, tables, lengths, 8, 1.0)
+    turn = unturned(lengths, torch.float32)
+    found = Native(torch.float32).attend(q, k[38:39], v[38:39], turn, k, v, tables, 0 * lengths, lengths, 8, 1.0)
     assert torch.equal(found, torch.full((1, 2, 8), 23.0))
 
 
@@ -102,7 +119,10 @@ def test_what_is_no_number_stays_none(dtype: torch.dtype) -> None:
     assert kernels.swiglu(torch.cat((nan, nan), -1)).isnan().all()
     k = torch.ones(8, 1, 17, dtype=dtype)
     tables, lengths = torch.zeros(1, 1, dtype=torch.int32), torch.tensor([8], dtype=torch.int32)
-    assert kernels.attend(nan[None], k, k, tables, lengths, 8, 1.0).isnan().all()
+    found = kernels.attend(
+        nan[None], k[:1], k[:1], unturned(lengths, dtype), k, k.clone(), tables, 0 * lengths, lengths, 8, 1.0
+    )
+    assert found.isnan().all()
 
 
 @pytest.fixture

@@ -414,3 +414,21 @@ def test_recorded_choices_are_those_of_a_whole_forward(kind: str) -> None:
                 assert torch.equal(found.blocks[layer].sort().values, blocks.sort().values)
 
     tiny.serve(decoder, tiny.config(kind, record_experts=True, record_blocks=True), use)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_neither_chunks_nor_company_change_a_bit(dtype: torch.dtype) -> None:
+    """Softmax layers through the compiled kernels: prefilled or decoded, alone or beside others, it is the same sum."""
+    prompts = tiny.prompts(5)
+
+    async def use(engine: Engine) -> list[list[float]]:
+        params = SamplingParams(max_tokens=9, seed=3)
+        generations = [await engine.submit(prompt, params) for prompt in prompts]
+        for generation in generations:
+            await generation.wait()
+        return [[token.logprob for token in generation.tokens] for generation in generations]
+
+    model = tiny.model().to(dtype)
+    sizes = [(24, 6), (2, 1), (500, 2), (6, 6)]
+    found = [tiny.serve(model, tiny.config(step_tokens=tokens, max_running=n), use) for tokens, n in sizes]
+    assert all(each == found[0] for each in found)

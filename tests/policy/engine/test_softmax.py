@@ -5,15 +5,21 @@ import random
 import pytest
 import torch
 
+from policy.config import LayerConfig, PolicyConfig, RopeConfig
 from policy.engine import SamplingParams
+from policy.engine.cache import Cache
+from policy.engine.context import PagedContext
 from policy.engine.native import Native
-from policy.engine.paged import PagedPlan
 from policy.engine.pages import PageTable
 from policy.engine.request import Request
 from policy.engine.scheduler import Chunk
-from policy.engine.softmax import SoftmaxPlan
+from policy.model.rope import rotation
 
 H, K, D, PAGE = 6, 2, 10, 3
+SHAPE = PolicyConfig(
+    vocab_size=2, embed_dim=4, n_heads=H, n_kv_heads=K, head_dim=D, ffn_dim=4, max_context=200, norm_eps=1e-5,
+    layers=(LayerConfig(mixer="softmax"),), rope=RopeConfig(theta=100.0, rotary_dim=6),
+)  # fmt: skip
 
 
 def naive(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float) -> torch.Tensor:
@@ -39,7 +45,10 @@ def naive(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float) -> to
 def test_any_layout_of_pages_gives_plain_attention(seed: int, kernels: str, dtype: torch.dtype) -> None:
     rng = random.Random(seed)
     torch.manual_seed(seed)
-    k_cache, v_cache = torch.randn(2, 60 * PAGE, K, D, dtype=torch.float64).to(dtype)
+    cache = Cache(
+        SHAPE, 60, PAGE, 0, dtype=dtype, device=torch.device("cpu"), record_experts=False, record_blocks=False
+    )
+    k_cache, v_cache = (kept[0].copy_(torch.randn(kept[0].shape, dtype=torch.float64)) for kept in (cache.k, cache.v))
     shared = [4, 5, 6, 20, 21]
     free = [page for page in range(60) if page not in shared]
     if seed % 2:
@@ -61,8 +70,13 @@ def test_any_layout_of_pages_gives_plain_attention(seed: int, kernels: str, dtyp
         for c in chunks
     ]
     new = torch.cat([slots[i][c.start :] for i, c in enumerate(chunks)])
-    plan = PagedPlan(chunks, PAGE, Native(dtype)) if kernels == "native" else SoftmaxPlan(chunks, q.device)
-    found = plan(q, k_cache[new], v_cache[new], k_cache, v_cache, 0.4)
+    k_new, v_new = (torch.randn(T, K, D, dtype=torch.float64).to(dtype) for _ in range(2))
+    context = PagedContext(chunks, cache, Native(dtype) if kernels == "native" else None)
+    turn = rotation(context.positions_T, SHAPE.rope, dtype)
+    found = context.softmax(0, q, k_new, v_new, turn, 0.4)
+    torch.testing.assert_close(k_cache[new], turn(k_new))
+    assert torch.equal(v_cache[new], v_new)
+    q = turn(q)
     row = 0
     for i, chunk in enumerate(chunks):
         rows = slice(row, row + chunk.n)

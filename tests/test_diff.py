@@ -9,8 +9,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentgym.diff import Line, cut, edit, parse
 from agentgym.scoring.patch import render
-from agentgym.viewer.diff import Line, cut, edit, parse
 from tests.viewer.episodes import PATCH
 
 

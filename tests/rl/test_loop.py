@@ -1,0 +1,121 @@
+"""The loop as a whole: it learns, versions follow each other, failures never train, and nothing stalls it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentgym.errors import ModelError
+from agentgym.protocols import StopReason
+from agentgym.rollout import Job
+from agentgym.trajectory import Failure, Trajectory
+from rl.errors import NothingToLearn, TrainingError
+from rl.resume import TrainedGroups
+from rl.run_folder import RunFolder
+from tests.rl import even
+
+
+def slots(folder: Path) -> list[int]:
+    """Of all groups that were trained on, in order."""
+    return [slot for of_step in TrainedGroups(RunFolder(folder).groups).slots().values() for slot in of_step]
+
+
+def test_it_learns(tmp_path: Path, policy: Path) -> None:
+    """Ids that are even are rewarded: a fresh policy comes to sample more of them."""
+    tables = {
+        "run": {"steps": 12, "updates_per_batch": 2},
+        "scheduler": {"batch_groups": 4, "concurrency": 4, "order": "sync"},
+        "heldout": {"tasks": 48, "every_steps": None},
+        "trainer": {"optimizer": {"learning_rate": 3e-3}},
+    }
+    result, records = even.run(tmp_path / "run", even.config(policy, **tables))
+    assert result.after["heldout"] > result.before["heldout"] + 0.3
+    steps = [record.metrics for record in records.of("step")]
+    assert [metrics["lag/versions_max"] for metrics in steps] == [0.0] * 12
+    assert [record.step for record in records.of("heldout")] == [0, 12]
+    assert {"reward/mean", "idle/trainer", "eta_s", "stop/submitted", "trainer/grad_norm"} <= set(steps[0])
+    assert not list((tmp_path / "run" / "scratch").glob("**/task.toml"))
+
+
+def test_asynchronous_steps_train_on_older_versions(tmp_path: Path, policy: Path) -> None:
+    result, records = even.run(tmp_path / "run", even.config(policy), even.alternating)
+    assert result.steps == 6
+    assert slots(tmp_path / "run") == list(range(12))
+    assert max(record.metrics["lag/versions_max"] for record in records.of("step")) >= 1
+
+
+def test_what_infrastructure_breaks_is_run_again_and_never_trains(tmp_path: Path, policy: Path) -> None:
+    broken = threading.Lock()
+    n_broken = 0
+
+    def now_and_then(job: Job, **more: Any) -> Trajectory:
+        nonlocal n_broken
+        with broken:
+            n_broken += job.attempt == 1
+            breaks = job.attempt == 1 and n_broken % 2
+        if not breaks:
+            return even.alternating(job, **more)
+        failure = Failure.of(ModelError("gone"))
+        return even.trajectory(job, reward=None, stop_reason=StopReason.MODEL_ERROR, error=failure)
+
+    _, records = even.run(tmp_path / "run", even.config(policy, run={"steps": 3}), now_and_then)
+    lines = (tmp_path / "run" / "groups.jsonl").read_text()
+    assert lines.count("[0.0, 1.0, 0.0, 1.0]") == 6
+    assert sum(record.metrics.get("stop/model_error", 0.0) for record in records.of("step")) >= 3
+
+
+def test_a_run_that_infrastructure_breaks_for_good_ends_with_its_error(tmp_path: Path, policy: Path) -> None:
+    def broken(job: Job, **more: Any) -> Trajectory:
+        failure = Failure.of(ModelError("the disk is on fire"))
+        return even.trajectory(job, reward=None, stop_reason=StopReason.MODEL_ERROR, error=failure)
+
+    config = even.config(policy, tasks={"heldout": []}, rollouts={"broken_groups_max": 3})
+    with pytest.raises(TrainingError, match=r"groups in a row .* ModelError: the disk is on fire; mend that"):
+        even.run(tmp_path / "run", config, broken)
+
+
+def test_a_run_without_anything_to_learn_ends(tmp_path: Path, policy: Path) -> None:
+    def all_the_same(job: Job, **more: Any) -> Trajectory:
+        return even.trajectory(job, reward=0.0, calls=even.alternating(job, **more).calls)
+
+    config = even.config(policy, tasks={"heldout": []}, rollouts={"barren_groups_max": 5})
+    with pytest.raises(NothingToLearn, match="groups in a row taught nothing"):
+        even.run(tmp_path / "run", config, all_the_same)
+
+
+@pytest.mark.parametrize("how", ["given up", "head deadline"])
+def test_an_episode_that_hangs_stalls_nothing(tmp_path: Path, policy: Path, how: str) -> None:
+    """For ever, with every worker: their places are filled again."""
+    hang, n_hung = threading.Event(), 0
+
+    def hanging(job: Job, **more: Any) -> Trajectory:
+        nonlocal n_hung
+        if job.attempt == 2 and n_hung < 3:
+            n_hung += 1
+            hang.wait(60)
+        return even.alternating(job, **more)
+
+    limits: dict[str, Any] = {"rollouts": {"parallel": 2, "give_up_s": 0.8, "retries": 0}}
+    if how == "head deadline":
+        limits = {"rollouts": {"parallel": 2}, "scheduler": {"head_deadline_s": 1.0}}
+    try:
+        result, records = even.run(
+            tmp_path / "run", even.config(policy, run={"steps": 4}, tasks={"heldout": []}, **limits), hanging
+        )
+    finally:
+        hang.set()
+    assert result.steps == 4
+    lost = sum(record.metrics["groups/tombstones"] for record in records.of("step"))
+    assert (lost >= 1) == (how == "head deadline")
+
+
+def test_shuffled_rewards_are_those_of_the_group(tmp_path: Path, policy: Path) -> None:
+    even.run(
+        tmp_path / "run", even.config(policy, run={"steps": 2}, rollouts={"shuffle_rewards": True}), even.alternating
+    )
+    lines = (tmp_path / "run" / "groups.jsonl").read_text()
+    assert lines.count("[0.0, 1.0, 0.0, 1.0]") < 4
+    assert lines.count("1.0") == lines.count("0.0") == 8
