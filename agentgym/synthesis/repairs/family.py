@@ -25,8 +25,8 @@ from agentgym.synthesis.repairs.template import Template
 HELD_OUT = 0.25
 """Share of the names, constants and places of bugs of a seen template that training never has."""
 WEIGHTS = {"operator": 6, "constant": 3, "number": 4, "name": 1, "argument": 2, "case": 2, "place": 1}
-"""How often a bug is of a kind, against the others that its template has. Wrong names are the most by far, and with wrong
-constants the last that a small policy learns; a return out of place is the first."""
+"""How often a bug is of a kind, against the others that its template has. Wrong names are the most by far, and with
+wrong constants the last that a small policy learns; a return out of place is the first."""
 _ATTEMPTS = 1000
 
 Value = TypeVar("Value")
