@@ -81,6 +81,8 @@ class Step:
     terminated: bool
     truncated: bool
     info: dict[str, Any] = field(default_factory=dict)
+    goes_on: bool = False
+    """The work was handed in and the task has another step: the observation is its instruction, which the user says."""
 
 
 class Episode:
@@ -230,8 +232,13 @@ class Episode:
 
     @property
     def instruction(self) -> str:
-        """The current step's."""
-        return self.task.steps[self._index].instruction
+        """The current step's, with the reminder that the task's user messages end with."""
+        return self.task.says(self.task.steps[self._index])
+
+    @property
+    def system_prompt(self) -> str:
+        """What the task adds to the scaffold's own."""
+        return self.task.gym.system_prompt
 
     @property
     def workdir(self) -> str:
@@ -302,9 +309,10 @@ class Episode:
                 duration_s=spent,
             )
         )
-        if submitted:
-            observation = self._submitted() or observation
+        instruction = self._submitted() if submitted else None
         self._end_past_limits()
+        if instruction is not None and not self.over:
+            return replace(self.last_step(instruction), goes_on=True)
         return self.last_step(observation)
 
     def execute(

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from agentgym.call import to_json
 from agentgym.errors import UsageError
 from agentgym.lines import LineFile
-from agentgym.trajectory import FORMAT_VERSION, Trajectory
+from agentgym.trajectory import FORMAT_VERSION, READABLE_VERSIONS, Trajectory
 
 logger = logging.getLogger(__name__)
 
@@ -76,13 +76,13 @@ def decode(line: bytes, where: str) -> Trajectory | None:
             logger.warning("%s: skipped a torn line, %d bytes: a writer died here", where, len(line))
         return None
     version = data.get("format_version") if isinstance(data, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in READABLE_VERSIONS:
         raise UsageError(
             f"{where}: found format_version {version!r}, wanted {FORMAT_VERSION}; "
             + ("this is no trajectory file" if version is None else "read it with the agentgym that wrote it")
         )
     try:
-        return Trajectory.model_validate(data)
+        return Trajectory.model_validate({**data, "format_version": FORMAT_VERSION})
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

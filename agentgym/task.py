@@ -164,6 +164,18 @@ class Task:
         """What goes to /solution; None without a solve.sh, and where steps have their own."""
         return _folder(self.path / "solution", holding="solve.sh")
 
+    def says(self, step: Step) -> str:
+        """The user's message at the step: its instruction, and the task's system_reminder where it has one."""
+        reminder = self.gym.system_reminder.strip()
+        if not reminder:
+            return step.instruction
+        return f"{step.instruction.rstrip()}\n\n<system-reminder>\n{reminder}\n</system-reminder>\n"
+
+    def brought_in(self, step: Step) -> list[Path]:
+        """The folders whose files are in WORKDIR at the step, each laid over those before."""
+        so_far = self.steps[: self.steps.index(step) + 1]
+        return [folder for one in so_far if (folder := one.workdir) is not None]
+
     @property
     def unknown_keys(self) -> tuple[str, ...]:
         """Keys of task.toml that nobody knows, as `environment.memroy_mb (nearest known key: "memory_mb")`."""

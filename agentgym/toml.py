@@ -146,6 +146,10 @@ class GymMetadata(Closed):
     """What the run_tests tool runs; empty: the task has no such tool."""
     tools: tuple[str, ...] = ()
     """Tools that the task offers; empty: the default ones."""
+    system_prompt: str = ""
+    """For the agent's system prompt, after what its scaffold says there."""
+    system_reminder: str = ""
+    """For each of the user's messages, at its end, between <system-reminder> and </system-reminder>."""
     source: Source | None = None
     licence: str = ""
     """SPDX identifier of the repository's licence."""

@@ -13,8 +13,11 @@ from pydantic import AwareDatetime, Field
 from agentgym.call import Call, Record, RecordedMessage
 from agentgym.errors import AgentError, GraderError, ImageError, ModelError, SandboxError, TaskError, UsageError
 from agentgym.protocols import FinishReason, StopReason, Usage
+from agentgym.verdict import Compliance, ItemVerdict, Judging
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""1: without checklists; it reads as a trajectory that nobody scored."""
 
 TestVerdict = Literal["passed", "failed", "skipped", "missing"]
 """missing: required, but not in the test report; counts as a failure."""
@@ -35,6 +38,12 @@ class Outcome(Record):
     """For people: why the reward is what it is."""
     step_rewards: list[float | None] = Field(default_factory=list)
     """Of a multi-step task: one reward a step that was graded, in order."""
+    checklist: list[ItemVerdict] = Field(default_factory=list)
+    """What was found of each item; empty where nobody scored it. The reward knows nothing of it."""
+    compliance: Compliance | None = None
+    """What the checklist comes to; None where nobody scored it."""
+    judging: Judging | None = None
+    """Of the items that a judge decided; None where there was no judge."""
 
 
 class StepRecord(Record):
@@ -124,7 +133,7 @@ class Timing(Record):
 class Trajectory(Record):
     """One rollout, from the first prompt to the verdict."""
 
-    format_version: Literal[1] = 1
+    format_version: Literal[2] = 2
     id: str
     task: TaskRef
     attempt: int = 0
@@ -146,7 +155,8 @@ class Trajectory(Record):
     log: str = ""
     """What a black-box agent's program printed, the middle left out where it was long."""
     patch: str | None = None
-    """Unified diff of what the agent changed; None where it could not be taken."""
+    """Unified diff of what the agent changed, files included that a step of the task had brought in; None where it
+    could not be taken."""
     stop_reason: StopReason | None = None
     """None only when the episode broke off on an `error` that no stop reason names."""
     outcome: Outcome | None = None

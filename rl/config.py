@@ -117,6 +117,9 @@ class WarmstartConfig(Frozen):
     batch_samples: int = Field(default=32, gt=0)
     """Demonstrations in a step."""
     optimizer: OptimizerConfig
+    prompt_weight: float = Field(default=0.0, ge=0, le=1)
+    """Weight of a prompt's tokens in the loss, beside 1 for those of replies. Fresh weights learn what sound code looks
+    like from prompts, of which there is more; a checkpoint knows it."""
     demonstrations: str = "repairs:train"
     """repairs:train: the family's own solutions. Else a file of trajectories, of which the solved ones are imitated."""
 

@@ -10,6 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from agentgym.protocols import Message, Model, Reply, StopReason, ToolCall
+from scaffolds.calls import MALFORMED_AT_MOST
+from scaffolds.memory import Rules, Skills
+from scaffolds.opening import system_message, user_message
 from scaffolds.prompts import render
 
 if TYPE_CHECKING:
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
 
 # as in CommonMark, the closing fence is as long as the opening one or longer: four backticks can quote three
 BLOCK = re.compile(r"^(`{3,})(?:bash|sh)[ \t]*\n(.*?)^\1`*[ \t]*$", re.DOTALL | re.MULTILINE)
-
-MALFORMED_AT_MOST = 3
-"""Replies in a row without a readable action, after which the episode ends."""
 
 
 class FormatError(Exception):
@@ -34,12 +34,11 @@ class BashScaffold:
 
     def run(self, episode: Episode, model: Model) -> None:
         """Work until the episode is over. Raises ModelError and SandboxError."""
+        task = render("bash_instance.md", instruction=episode.instruction, workdir=episode.workdir)
+        told = "\n\n".join(filter(None, (Rules(episode).recall().strip(), list_skills(episode))))
         messages: list[Message] = [
-            {"role": "system", "content": render("bash_system.md")},
-            {
-                "role": "user",
-                "content": render("bash_instance.md", instruction=episode.instruction, workdir=episode.workdir),
-            },
+            system_message(episode, "bash_system.md"),
+            user_message(task, told),
         ]
         malformed = 0
         while not episode.over:
@@ -57,6 +56,13 @@ class BashScaffold:
                 malformed = 0
                 observation = episode.step(action).observation
             messages.append({"role": "user", "content": observation})
+
+
+def list_skills(episode: Episode) -> str:
+    """The repository's skills, for an agent that reads their files itself; empty where there are none."""
+    skills = Skills(episode).found
+    listed = (f"- {skill.name} (`{skill.path}`): {skill.description}" for skill in skills)
+    return render("bash_skills.md", skills="\n".join(listed)).strip() if skills else ""
 
 
 def read_action(reply: Reply) -> ToolCall:

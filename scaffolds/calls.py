@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 from agentgym.protocols import Message, MessageToolCall, Reply, StopReason, ToolCall
 from agentgym.tools import ToolPool
-from scaffolds.bash import MALFORMED_AT_MOST
 from scaffolds.prompts import render
 
 if TYPE_CHECKING:
     from agentgym.env import Episode
 
+MALFORMED_AT_MOST = 3
+"""Replies in a row without a readable action, after which the episode ends."""
 DEEPEST = 100
 """Levels of a call's arguments; what is nested deeper cannot be put on record as an object."""
+
+HANDED_IN = "The work is handed in."
+"""The answer to a submission after which the user goes on."""
 
 # how calls begin in the formats that models were trained on; a server that cannot read one leaves it in the text
 MARKUP = re.compile(
@@ -49,11 +53,16 @@ class CallRunner:
         episode = self._episode
         calls = [read_call(call) for call in reply.message.get("tool_calls") or ()]
         answers: list[Message] = []
+        instructions: list[Message] = []
         for call in calls:
             if episode.over:
                 return answers
-            observation = episode.step(call, self._tools).observation
-            answers.append({"role": "tool", "content": observation, "tool_call_id": call.id})
+            step = episode.step(call, self._tools)
+            if step.goes_on:
+                instructions.append({"role": "user", "content": step.observation})
+            answer = HANDED_IN if step.goes_on else step.observation
+            answers.append({"role": "tool", "content": answer, "tool_call_id": call.id})
+        answers += instructions  # all calls of a reply are answered before anybody else speaks
         problem = find_problem(reply)
         if any(isinstance(call.arguments, Mapping) and call.name in self._tools for call in calls):
             self._malformed, self._said_done = 0, False

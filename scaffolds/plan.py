@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from agentgym.protocols import Message, Model, WindowedModel
 from agentgym.trajectory import StepRecord
-from scaffolds.calls import CallRunner, how_to_submit
+from scaffolds.calls import CallRunner
 from scaffolds.memory import Memory, Notes, Plan, Rules, Skills, Window, WorkingMemory
+from scaffolds.opening import opening, recalled
 from scaffolds.prompts import render
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 COMPACT = "compact"
 """The step's name."""
+SYSTEM = ("tools_system.md", "plan_system.md")
 
 
 class PlanScaffold:
@@ -50,7 +52,7 @@ class PlanScaffold:
         runner, offered = CallRunner(episode, pool), pool.openai()
         told = model.window_tokens if isinstance(model, WindowedModel) else None
         window = self._working(told or self.window_tokens)
-        window.open(opening(episode, recalled(memories)))
+        window.open(opening(episode, *SYSTEM, told=recalled(memories)))
         while not episode.over:
             if window.outgrown():
                 compact(episode, model, offered, window, memories)
@@ -72,7 +74,7 @@ def compact(
     summary = (episode.reply(model, asked, offered).message["content"] or "").rpartition("</think>")[2].strip()
     summed_up = render("plan_summary.md", summary=summary or "(You gave none.)")
     told = f"{recalled(memories)}\n\n{summed_up}".strip()
-    window.open(opening(episode, told))
+    window.open(opening(episode, *SYSTEM, told=told))
     episode.record(
         StepRecord(
             name=COMPACT,
@@ -82,22 +84,3 @@ def compact(
             duration_s=time.monotonic() - began,
         )
     )
-
-
-def opening(episode: Episode, told: str) -> list[Message]:
-    """How the conversation begins; `told`: what the agent is to know besides."""
-    task = render(
-        "tools_instance.md",
-        instruction=episode.instruction,
-        workdir=episode.workdir,
-        submit=how_to_submit(episode.pool),
-    )
-    return [
-        {"role": "system", "content": render("tools_system.md") + render("plan_system.md")},
-        {"role": "user", "content": f"{task}\n{told}".strip()},
-    ]
-
-
-def recalled(memories: Sequence[Memory]) -> str:
-    """What all of them recall."""
-    return "\n\n".join(text.strip() for memory in memories if (text := memory.recall()))

@@ -85,7 +85,7 @@ def test_a_foreign_line_is_named_and_what_precedes_it_is_kept(tmp_path: Path) ->
     with path.open("a") as file:
         file.write('{"kind": "session"}\n')
     index = TrajectoryIndex(path)
-    with pytest.raises(UsageError, match=r"a.jsonl:2: found format_version None, wanted 1; this is no trajectory file"):
+    with pytest.raises(UsageError, match=r"a.jsonl:2: found format_version None, wanted 2; this is no trajectory file"):
         index.refresh()
     assert len(index.entries) == 1
 

@@ -17,14 +17,14 @@ import pytest
 
 from agentgym.errors import UsageError
 from agentgym.protocols import StopReason
-from agentgym.store import TrajectoryStore
+from agentgym.store import TrajectoryStore, encode
 from agentgym.trajectory import Outcome
 from tests.trajectories import make_trajectory
 
 WRITER = """
 import sys
 from pathlib import Path
-from agentgym.store import TrajectoryStore
+from agentgym.store import TrajectoryStore, encode
 from tests.trajectories import make_trajectory
 store = TrajectoryStore(Path(sys.argv[1]))
 for n in range(int(sys.argv[3]), int(sys.argv[3]) + 10000):
@@ -237,8 +237,8 @@ def test_done_is_what_needs_no_rollout_any_more(store: TrajectoryStore) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"format_version": 2}', "found format_version 2, wanted 1; read it with the agentgym that wrote it"),
-        ('{"a": 1}', "found format_version None, wanted 1; this is no trajectory file"),
+        ('{"format_version": 3}', "found format_version 3, wanted 2; read it with the agentgym that wrote it"),
+        ('{"a": 1}', "found format_version None, wanted 2; this is no trajectory file"),
         ("[]", "this is no trajectory file"),
         ('{"format_version": 1, "id": "a"}', "not a trajectory: task: Field required"),
     ],
@@ -250,6 +250,16 @@ def test_other_formats_are_refused_by_file_and_line(store: TrajectoryStore, line
         list(store)
     assert str(caught.value).startswith(f"{store.path}:2: ")
     assert said in str(caught.value)
+
+
+def test_a_line_of_the_version_before_is_read_as_one_that_nobody_scored(store: TrajectoryStore) -> None:
+    old = json.loads(encode(make_trajectory("ls")))
+    assert old["format_version"] == 2
+    for key in ("checklist", "compliance", "judging"):
+        del old["outcome"][key]
+    store.append(make_trajectory("pwd"))
+    put(store, json.dumps({**old, "format_version": 1}) + "\n")
+    assert list(store) == [make_trajectory("pwd"), make_trajectory("ls")]
 
 
 def test_text_that_is_no_unicode_survives_as_a_key_too(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import os
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from agentgym.errors import SandboxError, SandboxLost
 from agentgym.protocols import FileChange, Sandbox
@@ -166,9 +166,22 @@ def apply(sandbox: Sandbox, workdir: str, changes: Changes) -> None:
         _do(sandbox, workdir, ["tar", "-x", "-f", "-", "--no-same-owner"], changes.archive)
 
 
-def patch(before: Sandbox, workdir: str, changes: Changes) -> str:
-    """The changes as `git apply` takes them; `before` holds the image's files."""
-    return render(_pack(before, workdir, [*changes.written, *changes.deleted], missing_ok=True), changes.archive)
+def patch(before: Sandbox, workdir: str, changes: Changes, brought_in: Sequence[Path] = ()) -> str:
+    """The changes as `git apply` takes them; `before` holds the image's files, and the folders `brought_in` were laid
+    over them for the agent to find."""
+    was = _pack(before, workdir, [*changes.written, *changes.deleted], missing_ok=True)
+    return render(was, changes.archive, laid_over=[_shown(folder, changes.refused) for folder in brought_in])
+
+
+def _shown(folder: Path, refused: Sequence[str]) -> bytes:
+    """A tar of the files of a folder of this machine that a patch tells of."""
+    named = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, path in named.items():
+            if name not in refused and not _matches(name, _IGNORED_NAMES):
+                archive.add(path, name)
+    return buffer.getvalue()
 
 
 def _pack(sandbox: Sandbox, workdir: str, names: Sequence[str], *, missing_ok: bool = False) -> bytes:

@@ -35,10 +35,13 @@ class _File:
             return None
 
 
-def render(before: bytes, after: bytes) -> str:
-    """What leads from `before` to `after`; a path in only one of them is deleted or new. Folders are not shown, and of
-    binary and large files whose content differs only the name, which `git apply` skips."""
+def render(before: bytes, after: bytes, *, laid_over: Iterable[bytes] = ()) -> str:
+    """What leads from `before`, with what was `laid_over` it in turn, to `after`; a path in only one of them is deleted
+    or new. Folders are not shown, and of binary and large files whose content differs only the name, which `git apply`
+    skips."""
     old, new = _files(before), _files(after)
+    for archive in laid_over:
+        old |= _files(archive)
     return "".join(line for name in sorted({*old, *new}) for line in _difference(name, old.get(name), new.get(name)))
 
 

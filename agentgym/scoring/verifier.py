@@ -37,7 +37,7 @@ _NOTHING = bytes(tarfile.BLOCKSIZE * 2)
 """An empty archive."""
 _MARK, _NOT_BROUGHT_IN = "[verifier] the tests were not brought in", 97
 _CLEAR = f"for place in {TESTS} {VERDICT}; do if [ -e $place ] || [ -L $place ]; then rm -rf $place; fi; done\n"
-"""What the agent may have laid there for the verifier to find. (A program that is not run is time that is not spent.)"""
+"""What the agent may have laid there for the verifier to find. A program that is not run takes no time."""
 _BRING_IN = f"""
 tar -x -f - -C / --no-same-owner && mkdir -p {VERDICT} || {{ echo "{_MARK}" >&2; exit {_NOT_BROUGHT_IN}; }}
 """
@@ -50,7 +50,8 @@ _REPORT_BYTES = 64 << 20
 class Graded:
     outcome: Outcome
     patch: str | None
-    """Unified diff of the agent's changes; None where grading shares the agent's sandbox."""
+    """Unified diff from the image's files and those that the steps brought in to what the agent left; None where
+    grading shares the agent's sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Verifier:
         try:
             taken = changes.take(agent, workdir, self.task.gym.protected)
             with self._fresh(self.image, extra_mb=(len(taken.archive) >> 20) + 1) as sandbox:
-                patch = changes.patch(sandbox, workdir, taken)
+                patch = changes.patch(sandbox, workdir, taken, self.task.brought_in(step))
                 changes.apply(sandbox, workdir, taken)
                 graded = self.verify(step, sandbox, workdir)
         except changes.NotTaken as error:

@@ -52,6 +52,7 @@ class ExternalScaffold:
 
     def run(self, episode: Episode, model: Session) -> None:
         """One run of the program a step of the task. Raises AgentError, ModelError, SandboxError."""
+        system_args = self.spec.system_args if episode.system_prompt else ()
         command = self.spec.command
         while not episode.over:
             if not command:
@@ -60,13 +61,14 @@ class ExternalScaffold:
             with model.expose(episode.sandbox, episode.budget) as endpoint:
                 values = {
                     "instruction": episode.instruction,
+                    "system_prompt": episode.system_prompt,
                     "base_url": endpoint.base_url,
                     "key": endpoint.key,
                     "model": model.name,
                     "prefix": prefix(self.spec),
                     "home": HOME,
                 }
-                result = self._execute(episode, model, command, values)
+                result = self._execute(episode, model, (*command, *system_args), values)
             episode.log += _log(result)
             self._judge(episode, model, result, len(model.calls) - n_asked)
             command = self.spec.continue_command

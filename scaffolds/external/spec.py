@@ -1,13 +1,14 @@
 """An agent that is somebody else's program, as data: a TOML file says how it is installed, set up and started.
 
-Its texts are templates: {instruction}, {base_url}, {key}, {model}, {prefix}, {home}. What stands in their place is
-never read as shell: arguments are handed over one by one, and the instruction is an argument of its own, the standard
-input or a file. It knows neither sandboxes nor episodes.
+Its texts are templates: {instruction}, {system_prompt}, {base_url}, {key}, {model}, {prefix}, {home}. What stands in
+their place is never read as shell: arguments are handed over one by one, and the instruction and the system prompt are
+arguments of their own, the standard input or a file. It knows neither sandboxes nor episodes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import platform
 import re
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from agentgym.errors import UsageError
 from agentgym.nearest import nearest
 
-PLACEHOLDERS = ("instruction", "base_url", "key", "model", "prefix", "home")
+PLACEHOLDERS = ("instruction", "base_url", "key", "model", "prefix", "home", "system_prompt")
 _PLACEHOLDER = re.compile(r"(?<!\$)\{([a-z_]+)\}")
 
 
@@ -44,6 +45,8 @@ class AgentSpec(BaseModel):
     """Arguments of the run that takes the first instruction."""
     continue_command: tuple[str, ...] = ()
     """Of the runs that take the next ones in the same conversation; empty: a task's second step ends in an error."""
+    system_args: tuple[str, ...] = ()
+    """Arguments after those of either command where the task has a system prompt of its own."""
     stdin: str = ""
     """What it reads from its standard input."""
     env: Mapping[str, str] = Field(default_factory=dict)
@@ -58,17 +61,17 @@ class AgentSpec(BaseModel):
                 if name not in PLACEHOLDERS:
                     known = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
                     raise ValueError(f"{place}: found {{{name}}}, wanted one of {known}")
-        for key in ("command", "continue_command"):
-            for word in getattr(self, key):
-                if "{instruction}" in word and word != "{instruction}":
-                    raise ValueError(f'{key}: found {word!r}, wanted "{{instruction}}" as an argument of its own')
+        for key in ("command", "continue_command", "system_args"):
+            for word, text in itertools.product(getattr(self, key), ("{instruction}", "{system_prompt}")):
+                if text in word and word != text:
+                    raise ValueError(f'{key}: found {word!r}, wanted "{text}" as an argument of its own')
         for path in self.files:
             if path.startswith("/") or ".." in path.split("/") or not path:
                 raise ValueError(f"files: found {path!r}, wanted a path relative to the agent's HOME, without ..")
         return self
 
     def _templates(self) -> Iterator[tuple[str, str]]:
-        for key in ("command", "continue_command"):
+        for key in ("command", "continue_command", "system_args"):
             yield from ((key, word) for word in getattr(self, key))
         yield "stdin", self.stdin
         yield from ((f"env.{name}", value) for name, value in self.env.items())

@@ -80,6 +80,7 @@ class Skills:
         """Raises SandboxError."""
         files = MemoryFiles.of(episode.sandbox, episode.workdir)
         skills = _find(files)
+        self.found = tuple(skills.values())
         self.tools = (SkillTool(skills, files),) if skills else ()
 
     def recall(self) -> str:

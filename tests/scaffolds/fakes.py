@@ -24,6 +24,7 @@ class Step:
     terminated: bool = False
     truncated: bool = False
     info: dict[str, Any] = field(default_factory=dict)
+    goes_on: bool = False
 
 
 class RootedSandbox(LocalSandbox):
@@ -70,6 +71,10 @@ class FakeEpisode:
     def instruction(self) -> str:
         return self.task.steps[self._step].instruction
 
+    @property
+    def system_prompt(self) -> str:
+        return self.task.gym.system_prompt
+
     def reply(self, model: Model, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()) -> Reply:
         if len(self.prompts) == self.max_turns:
             self.stop(StopReason.MAX_TURNS)
@@ -86,7 +91,7 @@ class FakeEpisode:
                 return Step(result.content)
         if self._step + 1 < len(self.task.steps):
             self._step += 1
-            return Step(self.instruction)
+            return Step(self.instruction, goes_on=True)
         self.stop(StopReason.SUBMITTED)
         return Step("The work is handed in.", terminated=True)
 

@@ -151,7 +151,10 @@ def test_a_task_of_several_steps_goes_on_after_a_submission(backend: Backend) ->
     trajectory = rollout(Job(climb, ToolsScaffold(), model), backend)
     assert (trajectory.stop_reason, trajectory.reward) == (StopReason.SUBMITTED, 1.0)
     assert climb.steps[0].instruction.strip() in text_of(model.prompts[0][1])
-    assert model.prompts[1][-1] == {"role": "tool", "content": climb.steps[1].instruction, "tool_call_id": "c1"}
+    assert model.prompts[1][-2:] == [
+        {"role": "tool", "content": "The work is handed in.", "tool_call_id": "c1"},
+        {"role": "user", "content": climb.steps[1].instruction},
+    ]
 
 
 @pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1e999}', '{"a": ' + "[" * 300 + "]" * 300 + "}", "[" * 99_999])

@@ -23,13 +23,14 @@ _PATH_WRITTEN = re.compile(r"""Path\(\s*r?["']([^"'\n]+)["']\s*\)\s*\.\s*write_(
 class Effect(NamedTuple):
     action: Action
     path: str = ""
-    text: str = ""
+    text: str | None = None
+    """None: the command."""
 
 
 def effects(command: Command) -> Iterator[Effect]:
     """In the order in which they are written."""
     for action, path, text in _own(command):
-        yield Effect(action, command.within(path), text or command.text)
+        yield Effect(action, command.within(path), command.text if text is None else text)
     for path, appended in command.outputs:
         yield Effect("edit" if appended else "write", command.within(path), command.stdin or command.text)
 
@@ -102,10 +103,11 @@ def _message(words: list[str]) -> str:
     """Each -m is a paragraph."""
     paragraphs = []
     for word, following in zip(words, [*words[1:], ""], strict=True):
-        if re.fullmatch(r"-[a-z]*m|--message", word):
+        short = re.fullmatch(r"-[a-ln-z]*m(.*)", word, re.DOTALL)  # -am "text", and -am"text"
+        if word == "--message" or (short and not short[1]):
             paragraphs.append(following)
         elif word.startswith("--message="):
             paragraphs.append(word.partition("=")[2])
-        elif re.match(r"-m.", word):
-            paragraphs.append(word[2:])
+        elif short:
+            paragraphs.append(short[1])
     return "\n\n".join(paragraphs)

@@ -31,7 +31,8 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 """A regular expression, searched for; lines by themselves where it says (?m)."""
 Texts = Annotated[tuple[str, ...], BeforeValidator(_several)]
 Paths = Annotated[tuple[str, ...], BeforeValidator(_several)]
-"""Patterns as in .gitignore: `*.py` anywhere, `/setup.py` and `src/*.py` from the work directory, `docs/` a folder."""
+"""Patterns as in .gitignore: `*.py` anywhere, `/setup.py` and `src/*.py` from the work directory, `docs/` a
+folder; `!tests/` takes away from those before it."""
 Actions = Annotated[tuple[Action, ...], BeforeValidator(_several)]
 
 
@@ -78,5 +79,5 @@ def path_matches(path: str, patterns: Sequence[str]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _spec(patterns: tuple[str, ...]) -> pathspec.GitIgnoreSpec:
-    return pathspec.GitIgnoreSpec.from_lines(patterns)
+def _spec(patterns: tuple[str, ...]) -> pathspec.PathSpec[pathspec.Pattern]:
+    return pathspec.PathSpec.from_lines("gitignore", patterns)

@@ -61,14 +61,15 @@ def _replies(trajectory: Trajectory, found: Conversations, instructions: Sequenc
     main = {call for branch in found.line for call in branch.replies}
     heads = [_squeezed(text)[:_HEAD_CHARS] for text in instructions]
     query = stretch = 0
+    before: int | None = None
     for number, index in enumerate(sorted(turns)):
         turn = turns[index]
         if index in main:
             opened = _squeezed("\n".join(_newly_said(found, index)))
             while query + 1 < len(heads) and heads[query + 1] in opened:
                 query, opened = query + 1, opened.partition(heads[query + 1])[2]
-            if number and index != min(main) and _rewritten(found, index):
-                stretch += 1
+            stretch += before is not None and _compacted(found, before, index)
+            before = index
         steps = turn.steps
         as_text = not any(step.id for step in steps)
         uses = tuple(_use(step) for step in steps if step.name or not isinstance(step.arguments, Mapping))
@@ -92,14 +93,15 @@ def _newly_said(found: Conversations, index: int) -> Iterator[str]:
     return (text_of(message) for message in sent[last + 1 :])
 
 
-def _rewritten(found: Conversations, index: int) -> bool:
-    """Whether the conversation was taken up again with less of what had been said before."""
-    call = found.calls[index]
-    if call.drift not in ("forked", "root"):
+def _compacted(found: Conversations, before: int, index: int) -> bool:
+    """Whether the call was sent fewer replies than there had been, its history rewritten."""
+    if found.calls[index].drift not in ("forked", "root"):
         return False
-    kept = call.n_kept if call.parent is not None else 0
-    lost = len(all_said(found.calls, call.parent)) - kept if call.parent is not None else 1
-    return lost > 0
+    return _n_replies(found, index) <= _n_replies(found, before)
+
+
+def _n_replies(found: Conversations, index: int) -> int:
+    return sum(said.message["role"] == "assistant" for said in all_said(found.calls, index))
 
 
 def _use(step: StepRecord) -> ToolUse:
@@ -123,7 +125,7 @@ def _done(use: ToolUse) -> Iterator[tuple[Action, str, str, bool]]:
     else:
         yield use.action, path_in(use.arguments), command or new_text_in(use.arguments), False
     for effect in _effects(command) if command else ():
-        yield (*effect, True)
+        yield effect.action, effect.path, effect.text or "", True
 
 
 @lru_cache(maxsize=4096)

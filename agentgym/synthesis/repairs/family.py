@@ -24,9 +24,9 @@ from agentgym.synthesis.repairs.template import Template
 
 HELD_OUT = 0.25
 """Share of the names, constants and places of bugs of a seen template that training never has."""
-WEIGHTS = {"operator": 6, "constant": 6, "number": 4, "name": 2, "argument": 2, "case": 2, "place": 1}
-"""How often a bug is of a kind, against the others that its template has. Wrong names are the most by far, and the last
-that a small policy learns; a return out of place is the first."""
+WEIGHTS = {"operator": 6, "constant": 3, "number": 4, "name": 1, "argument": 2, "case": 2, "place": 1}
+"""How often a bug is of a kind, against the others that its template has. Wrong names are the most by far, and with
+wrong constants the last that a small policy learns; a return out of place is the first."""
 _ATTEMPTS = 1000
 
 Value = TypeVar("Value")
@@ -53,9 +53,9 @@ def values(template: Template, hole: str, split: Split) -> tuple[str, ...]:
 @functools.cache
 def shown_bugs(template: Template, split: Split) -> tuple[Bug, ...]:
     """Those of the split that calls can tell from the fixed source."""
-    telling = [bug for bug in bugs(template) if _try(template, bug).shows]
+    telling = _telling_bugs(template)
     if split is Split.UNSEEN:
-        return tuple(telling)
+        return telling
     held_out = _held_out_sites(template, telling)
     return tuple(bug for bug in telling if ((bug.kind, bug.start) in held_out) == (split is Split.HELDOUT))
 
@@ -93,6 +93,11 @@ def _pick(found: Sequence[Bug], rng: random.Random) -> Bug:
     kinds = sorted({bug.kind for bug in found})
     [kind] = rng.choices(kinds, [WEIGHTS[kind] for kind in kinds])
     return rng.choice([bug for bug in found if bug.kind == kind])
+
+
+@functools.cache
+def _telling_bugs(template: Template) -> tuple[Bug, ...]:
+    return tuple(bug for bug in bugs(template) if _try(template, bug).shows)
 
 
 def _try(template: Template, bug: Bug) -> Repair:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pydantic import Field
 
-from agentgym.scoring.checklist.event import Texts, is_named
-from agentgym.scoring.checklist.record import Record, Reply, ToolUse, evidence
+from agentgym.scoring.checklist.event import EventMatch, Paths, Pattern, Texts, is_named, path_matches
+from agentgym.scoring.checklist.record import Record, Reply, ToolUse, evidence, places
 from agentgym.scoring.checklist.registry import Check, kind
-from agentgym.scoring.checklist.verdict import Finding, found
+from agentgym.scoring.checklist.verdict import Finding, failed, found
 
 
 def _called(record: Record, tools: Texts) -> Iterator[tuple[Reply, ToolUse]]:
@@ -37,3 +38,48 @@ class ToolUnused(Check):
     def look(self, record: Record) -> Finding:
         calls = [evidence(reply, use, quote=use.name) for reply, use in _called(record, self.tools)]
         return found(not calls, f"{' or '.join(self.tools)}: called {len(calls)} times", calls)
+
+
+@kind("only_tools")
+class OnlyTools(Check):
+    """No other tools are called; handing in is always allowed."""
+
+    tools: Texts = Field(min_length=1)
+
+    def look(self, record: Record) -> Finding:
+        others = [(r, u) for r, u in record.uses() if not is_named(u.name, u.action, (*self.tools, "submit"))]
+        names = ", ".join(dict.fromkeys(use.name for _, use in others))
+        return found(not others, f"called besides: {names}", [evidence(r, u, quote=u.name) for r, u in others])
+
+
+@kind("skill_used")
+class SkillUsed(Check):
+    """A skill is opened, by the tool for it or by reading its file; with `before`, earlier than that event."""
+
+    name: str = Field(min_length=1)
+    before: EventMatch | None = None
+
+    def look(self, record: Record) -> Finding:
+        opened = [event for event in record.of("skill") if event.text.strip("/") == self.name]
+        opened += [event for event in record.of("read") if event.path.endswith(f"/{self.name}/SKILL.md")]
+        if not opened:
+            return failed(f"the skill {self.name} is not opened")
+        first = min(event.place for event in opened)
+        late = [event for event in self.before.among(record) if event.place < first] if self.before else []
+        return found(not late, f"the skill {self.name} is opened late", places(late[:1] or opened[:1]))
+
+
+@kind("noted")
+class Noted(Check):
+    """Something is written down to be remembered: with the tool for notes, or into files of these names."""
+
+    pattern: Pattern | None = None
+    paths: Paths = ("MEMORY.md", "memory/", "memories/", "notes.md", "NOTES.md")
+
+    def look(self, record: Record) -> Finding:
+        notes = [
+            e for e in record.of("note", "edit", "write") if e.action == "note" or path_matches(e.path, self.paths)
+        ]
+        texts = [(event, event.text or str(event.use.argument("text") or "")) for event in notes]
+        fit = [event for event, text in texts if self.pattern is None or re.search(self.pattern, text)]
+        return found(bool(fit), "nothing of it is noted", places(fit or notes))

@@ -1,0 +1,137 @@
+"""What checks look at, of what real scaffolds leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentgym.scoring.checklist import record_of
+from agentgym.scoring.checklist.record import Record
+from agentgym.store import TrajectoryStore
+from agentgym.trajectory import Trajectory
+from tests.scoring.checklist.sessions import instructions, patch_of, record
+from tests.trajectories import make_trajectory
+from tests.views.agents import worked
+
+AGENTS = Path(__file__).parents[2] / "golden" / "agents"
+LOOK = "grep -n usecs /testbed/src/isodate/isostrf.py"
+FILE = "src/isodate/isostrf.py"
+
+
+def recorded(agent: str) -> Trajectory:
+    (trajectory,) = TrajectoryStore(AGENTS / f"{agent}.jsonl")
+    return trajectory
+
+
+def done(found: Record, *, main: bool = True) -> list[str]:
+    return [
+        f"{event.action} {event.path or event.text}".strip() for event in found.events if event.reply.main or not main
+    ]
+
+
+@pytest.mark.parametrize(
+    ("agent", "searched"),
+    [("claude-code", []), ("kilo", ["search src"]), ("droid", ["search src"])],
+)
+def test_the_three_agents_did_the_same(agent: str, searched: list[str]) -> None:
+    found = record_of(recorded(agent))
+    assert done(found) == [f"shell {LOOK}", f"search {FILE}", *searched, f"read {FILE}", f"edit {FILE}"]
+    assert [reply.text for reply in found.said] == ["Small fractions are padded to six digits now."]
+    assert [file.path for file in found.files or ()] == [FILE]
+    assert found.events[-1].text == '("%d.%06d" % (seconds, usecs))'
+    assert [reply.turn for reply in found.replies if reply.main] == list(range(len(recorded(agent).turns)))
+    assert {reply.offered[0]["type"] for reply in found.replies if reply.main} == {"function"}
+
+
+def test_titles_and_sub_agents_are_in_it_beside_the_main_conversation() -> None:
+    trajectory = make_trajectory(calls=worked(), turns=[], messages=[])
+    found = record_of(trajectory, instructions=["Fix it."])
+    assert [(reply.call, reply.main) for reply in found.replies if not reply.main] == [
+        (0, False),
+        (3, False),
+        (4, False),
+    ]
+    assert "search parse" not in done(found)
+    assert "shell grep -rn parse" in done(found, main=False)
+    assert "tests pytest" in done(found)
+    assert [reply.text for reply in found.said][:2] == ["Look.", "So far: the parser is in parse.py."]
+
+
+def test_compaction_begins_a_new_stretch() -> None:
+    found = record_of(make_trajectory(calls=worked(), turns=[], messages=[]))
+    assert [reply.stretch for reply in found.replies if reply.main] == [0, 0, 0, 0, 1, 1, 1]
+
+
+def test_the_users_turns() -> None:
+    session = """
+user | Fix the parser.
+do   | Read {"file_path": "a.py"}
+say  | Done.
+user | Now   the printer.
+do   | Read {"file_path": "b.py"}
+sub  | do | Read {"file_path": "c.py"}
+say  | Done.
+user | Thanks, now the linter.
+say  | Done.
+"""
+    asked = [*instructions(session)[:1], "Now the printer.\n", *instructions(session)[2:]]
+    found = record_of(record(session), instructions=asked)
+    assert [reply.query for reply in found.replies] == [0, 0, 1, 1, 1, 2]
+    assert [len(found.query(number).events) for number in found.queries] == [1, 2, 0]
+
+
+def test_a_white_box_scaffolds_next_instruction_comes_with_a_tool_result() -> None:
+    session = """
+user | Fix the parser.
+do   | submit {"message": "Parsed."}
+got  | Fix the printer.
+do   | submit {"message": "Printed."}
+"""
+    found = record_of(record(session, scaffold="tools"), instructions=["Fix the parser.", "Fix the printer."])
+    assert [(reply.query, reply.text) for reply in found.replies] == [(0, "Parsed."), (1, "Printed.")]
+
+
+def test_commands_that_are_written_as_text_are_no_text() -> None:
+    trajectory = make_trajectory("I look.\n\n```bash\nls 🎉\n```")
+    (reply,) = record_of(trajectory).replies
+    assert reply.text == "I look."
+    assert [use.name for use in reply.uses] == ["bash"]
+
+
+def test_the_work_directory_is_found_in_a_prompt_or_by_what_was_changed() -> None:
+    session = """
+user | Fix it.
+do   | Edit {"file_path": "/work/app/src/a.py", "old_string": "1", "new_string": "2"}
+do   | Write {"file_path": "/tmp/src/a.py", "content": ""}
+do   | Read {"file_path": "./src/../README.md"}
+"""
+    paths = ["src/a.py", "/tmp/src/a.py", "README.md"]
+    by_patch = record_of(record(session, patch=patch_of("*** src/a.py\n+2")))
+    assert [event.path for event in by_patch.events] == paths
+    by_prompt = record_of(record(session, prompt="Environment\n - Primary working directory: /work/app\n"))
+    assert [event.path for event in by_prompt.events] == paths
+    stated = record_of(record(session), workdir="/work/app")
+    assert [event.path for event in stated.events] == paths
+
+
+def test_reminders_are_told_from_what_the_user_says() -> None:
+    found = record_of(record("user | Fix it.\nsay | Done.", reminder="Be brief."))
+    assert found.reminders == ("Be brief.",)
+    assert found.asked == ("Fix it.",)
+
+
+def test_arguments_that_are_no_object_do_nothing() -> None:
+    found = record_of(record('user | Fix it.\ndo | Bash {"command": \nsay | Done.'))
+    assert [(event.action, event.path, event.text) for event in found.events] == [("shell", "", "")]
+
+
+def test_files_that_the_task_laid_there_are_not_the_agents_doing() -> None:
+    given = {"AGENTS.md": "Be brief.\nBe kind.\n"}
+    same = record_of(
+        record("user | Fix it.\nsay | Done.", patch=patch_of("+++ AGENTS.md\n+Be brief.\n+Be kind.")), given=given
+    )
+    assert same.files == ()
+    more = patch_of("+++ AGENTS.md\n+Be brief.\n+Be quick.\n+Be kind.")
+    (file,) = record_of(record("user | Fix it.\nsay | Done.", patch=more), given=given).files or ()
+    assert (file.kind, [(line.number, line.text) for line in file.added]) == ("modified", [(2, "Be quick.")])
