@@ -24,7 +24,7 @@ from agentgym.synthesis.repairs.template import Template
 
 HELD_OUT = 0.25
 """Share of the names and constants of a seen template that training never has."""
-WEIGHTS = {"operator": 6, "constant": 3, "number": 4, "name": 1, "argument": 1, "case": 1, "place": 1}
+WEIGHTS = {"operator": 12, "constant": 2, "number": 6, "name": 1, "argument": 1, "case": 1, "place": 2}
 """How often a bug is of a kind, against the others that its template has. Wrong names are the most by far, and with
 wrong constants the last that a small policy learns; a return out of place is the first."""
 _ATTEMPTS = 1000
