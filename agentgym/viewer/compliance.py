@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import partial
 from urllib.parse import urlencode
 
 from agentgym.scoring.report import Report, ScoredRun, report
@@ -111,5 +110,4 @@ def places(verdict: ItemVerdict) -> tuple[Evidence, ...]:
 def report_page(shown: Report) -> str:
     """The whole report as one file, which needs no other."""
     style = (STATIC / "style.css").read_text(encoding="utf-8")
-    render = partial(templates().get_template("report.html").render, report=shown, wanted=Filter())
-    return render(style=style)
+    return templates().get_template("report.html").render(report=shown, wanted=Filter(), style=style)
