@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -66,6 +67,8 @@ class Roller:
 
 @dataclass(frozen=True)
 class Parts:
+    began_s: float
+    """When its making began, by time.perf_counter()."""
     state: LoopState
     """Where the run stands."""
     trainer: Trainer
@@ -95,6 +98,7 @@ def assembled(
     told: takes what a user should know. warming: as in `warm_up`. roll: another way to run an episode, which needs no
     sandbox. Raises AgentGymError, TrainingError and ValueError (of one line).
     """
+    began_s = time.perf_counter()
     torch.set_num_threads(config.run.torch_threads)
     folder.clear_scratch()
     with ExitStack() as ending:
@@ -133,6 +137,7 @@ def assembled(
         curriculum = Curriculum(pool.candidates, config.curriculum, seed=config.run.seed, state=state.curriculum)
         keep = KeptEpisodes(folder.episodes, share=config.run.keep_episodes_share)
         yield Parts(
+            began_s=began_s,
             state=state,
             trainer=trainer,
             publisher=Publisher(model.engine, timeout_s=config.model.publish_timeout_s),
