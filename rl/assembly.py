@@ -18,6 +18,8 @@ from agentgym.gateway import Gateway
 from agentgym.protocols import Backend, Model
 from agentgym.rollout import Job, rollout
 from agentgym.scaffold import MountingScaffold, Scaffold
+from agentgym.scoring.checklist import read_checklist
+from agentgym.scoring.score import score
 from agentgym.task import Task
 from agentgym.trajectory import Trajectory
 from policy.entry import PolicyModel
@@ -48,14 +50,27 @@ class Roll(Protocol):
 class Roller:
     """Runs episodes of one agent on one model, as `rollouts.RollOut` wants them."""
 
-    def __init__(self, roll: Roll, scaffold: Scaffold, model: PolicyModel, gateway: Gateway, config: EpisodeConfig):
+    def __init__(
+        self,
+        roll: Roll,
+        scaffold: Scaffold,
+        model: PolicyModel,
+        gateway: Gateway,
+        config: EpisodeConfig,
+        *,
+        scores: bool = False,
+    ):
+        """`scores`: by the tasks' checklists too, as far as programs decide them."""
         self._roll, self._scaffold, self._gateway = roll, scaffold, gateway
-        self._model, self._config = model, config
+        self._model, self._config, self._scores = model, config, scores
 
     def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory:
         # replies of its own classes, which the gateway turns into ours
         job = Job(task, self._scaffold, cast("Model", self._model), attempt)
-        return self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
+        trajectory = self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
+        if not self._scores or task.checklist is None:
+            return trajectory
+        return score(read_checklist(task), trajectory)
 
     def limit(self, max_tokens: int) -> None:
         """Sampled by one episode, and by one reply, from the next one on."""
@@ -128,7 +143,8 @@ def assembled(
             tasks = [task for source in sources for task in source.environments(folder.scratch / "environments")]
             _prepare(backend, scaffold, [*tasks, *heldout["heldout"], *heldout["unseen"]])
         keep = KeptEpisodes(folder.episodes, share=config.run.keep_episodes_share)
-        training = Roller(roll, scaffold, model, gateway, config.rollouts.episode)
+        weighed = config.reward.compliance_weight > 0
+        training = Roller(roll, scaffold, model, gateway, config.rollouts.episode, scores=weighed)
         trying = model.sampled(temperature=config.heldout.temperature)
         pool = TaskPool(sources, folder.scratch / "train")
         scheduler = Scheduler(config.scheduler, state.scheduler)
