@@ -19,6 +19,8 @@ from agentgym.gateway import Gateway
 from agentgym.protocols import Backend, Model
 from agentgym.rollout import Job, rollout
 from agentgym.scaffold import MountingScaffold, Scaffold
+from agentgym.scoring.checklist import read_checklist
+from agentgym.scoring.score import score
 from agentgym.task import Task
 from agentgym.trajectory import Trajectory
 from policy.entry import PolicyModel
@@ -49,15 +51,28 @@ class Roll(Protocol):
 class Roller:
     """Runs episodes of one agent on one model, as `rollouts.RollOut` wants them."""
 
-    def __init__(self, roll: Roll, scaffold: Scaffold, model: PolicyModel, gateway: Gateway, config: EpisodeConfig):
+    def __init__(
+        self,
+        roll: Roll,
+        scaffold: Scaffold,
+        model: PolicyModel,
+        gateway: Gateway,
+        config: EpisodeConfig,
+        *,
+        scores: bool = False,
+    ):
+        """`scores`: by the tasks' checklists too, as far as programs decide them."""
         self._roll, self._scaffold, self._gateway = roll, scaffold, gateway
-        self._model, self._config = model, config
+        self._model, self._config, self._scores = model, config, scores
         self._reply_tokens = model.options.max_tokens
 
     def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory:
         # replies of its own classes, which the gateway turns into ours
         job = Job(task, self._scaffold, cast("Model", self._model), attempt)
-        return self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
+        trajectory = self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
+        if not self._scores or task.checklist is None:
+            return trajectory
+        return score(read_checklist(task), trajectory)
 
     def limit(self, max_tokens: int) -> None:
         """Sampled by one episode, and by one reply, from the next one on."""
@@ -126,7 +141,8 @@ def assembled(
         gateway = ending.enter_context(Gateway())
         workers = Workers(config.rollouts.parallel)
         ending.callback(workers.close)
-        training = Roller(roll, scaffold, model, gateway, config.rollouts.episode)
+        weighed = config.reward.compliance_weight > 0
+        training = Roller(roll, scaffold, model, gateway, config.rollouts.episode, scores=weighed)
         if config.window is not None and state.window is not None:
             training.limit(state.window.window_tokens(config.window))
         trying = Roller(
