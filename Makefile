@@ -60,6 +60,8 @@ bench: setup ## the figures of the README, into benchmarks/results/
 	$(BIN)/python -m benchmarks.gateway --json benchmarks/results/gateway.json
 	$(BIN)/python -m benchmarks.convert --json benchmarks/results/convert.json
 	$(BIN)/python -m benchmarks.async_rl --json benchmarks/results/async_rl.json
+	$(BIN)/python -m benchmarks.prefix_tree --json benchmarks/results/prefix_tree.json
+	$(BIN)/python -m benchmarks.cispo --json benchmarks/results/cispo.json
 
 clean: ## everything that was made here, cached images included
 	-$(BIN)/agentgym sandbox prune --images
