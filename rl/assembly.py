@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from agentgym.gateway import Gateway
 from agentgym.protocols import Backend, Model
 from agentgym.rollout import Job, rollout
 from agentgym.scaffold import MountingScaffold, Scaffold
+from agentgym.scoring.checklist import read_checklist
+from agentgym.scoring.score import score
 from agentgym.task import Task
 from agentgym.trajectory import Trajectory
 from policy.entry import PolicyModel
@@ -48,15 +51,28 @@ class Roll(Protocol):
 class Roller:
     """Runs episodes of one agent on one model, as `rollouts.RollOut` wants them."""
 
-    def __init__(self, roll: Roll, scaffold: Scaffold, model: PolicyModel, gateway: Gateway, config: EpisodeConfig):
+    def __init__(
+        self,
+        roll: Roll,
+        scaffold: Scaffold,
+        model: PolicyModel,
+        gateway: Gateway,
+        config: EpisodeConfig,
+        *,
+        scores: bool = False,
+    ):
+        """`scores`: by the tasks' checklists too, as far as programs decide them."""
         self._roll, self._scaffold, self._gateway = roll, scaffold, gateway
-        self._model, self._config = model, config
+        self._model, self._config, self._scores = model, config, scores
         self._reply_tokens = model.options.max_tokens
 
     def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory:
         # replies of its own classes, which the gateway turns into ours
         job = Job(task, self._scaffold, cast("Model", self._model), attempt)
-        return self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
+        trajectory = self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
+        if not self._scores or task.checklist is None:
+            return trajectory
+        return score(read_checklist(task), trajectory)
 
     def limit(self, max_tokens: int) -> None:
         """Sampled by one episode, and by one reply, from the next one on."""
@@ -66,6 +82,8 @@ class Roller:
 
 @dataclass(frozen=True)
 class Parts:
+    began_s: float
+    """When its making began, by time.perf_counter()."""
     state: LoopState
     """Where the run stands."""
     trainer: Trainer
@@ -95,6 +113,7 @@ def assembled(
     told: takes what a user should know. warming: as in `warm_up`. roll: another way to run an episode, which needs no
     sandbox. Raises AgentGymError, TrainingError and ValueError (of one line).
     """
+    began_s = time.perf_counter()
     torch.set_num_threads(config.run.torch_threads)
     folder.clear_scratch()
     with ExitStack() as ending:
@@ -122,7 +141,8 @@ def assembled(
         gateway = ending.enter_context(Gateway())
         workers = Workers(config.rollouts.parallel)
         ending.callback(workers.close)
-        training = Roller(roll, scaffold, model, gateway, config.rollouts.episode)
+        weighed = config.reward.compliance_weight > 0
+        training = Roller(roll, scaffold, model, gateway, config.rollouts.episode, scores=weighed)
         if config.window is not None and state.window is not None:
             training.limit(state.window.window_tokens(config.window))
         trying = Roller(
@@ -133,6 +153,7 @@ def assembled(
         curriculum = Curriculum(pool.candidates, config.curriculum, seed=config.run.seed, state=state.curriculum)
         keep = KeptEpisodes(folder.episodes, share=config.run.keep_episodes_share)
         yield Parts(
+            began_s=began_s,
             state=state,
             trainer=trainer,
             publisher=Publisher(model.engine, timeout_s=config.model.publish_timeout_s),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import statistics
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ class Result:
     after: dict[str, float]
     """After the last one; empty where the run was stopped before."""
     wall_s: float
-    """Over all the times that it went on."""
+    """Warm-up and all the times that it went on."""
     stopped: bool
 
 
@@ -147,7 +148,7 @@ class Loop:
 
     @property
     def _wall_s(self) -> float:
-        return self.parts.state.wall_s + self._meter.wall_s
+        return self.parts.state.wall_s + time.perf_counter() - self.parts.began_s
 
     def _metrics(self, trained: dict[str, float]) -> dict[str, float]:
         parts, rollouts = self.parts, self.parts.rollouts
