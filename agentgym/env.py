@@ -55,7 +55,7 @@ class EpisodeOver(Exception):
 class EpisodeConfig(BaseModel):
     """What one episode may use, whatever the task."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     max_turns: int = Field(default=100, gt=0)
     """Model replies."""

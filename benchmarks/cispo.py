@@ -82,9 +82,9 @@ class Curve:
     untrusted: float
     capped: float
 
-    def batches_until(self, reward: float) -> float:
-        """Infinite where it is never reached."""
-        return next((n for n, each in enumerate(self.rewards, start=1) if each >= reward), float("inf"))
+    def batches_until(self, reward: float) -> int | None:
+        """None where it is never reached."""
+        return next((n for n, each in enumerate(self.rewards, start=1) if each >= reward), None)
 
     @property
     def told(self) -> str:
@@ -172,12 +172,22 @@ def rows(curves: Mapping[Kind, Curve], size: Size) -> Iterator[Row]:
         if kind == "cispo":
             continue
         reward = peer.rewards[-1]
-        yield lower(
-            f"batches of {UPDATES} updates until {kind}'s last reward, {reward:.3f}",
-            ours.batches_until(reward), "batches", peer=kind, peer_value=peer.batches_until(reward),
-            bound=f"smoothed over {SMOOTHED}, mean of {size.seeds} seeds",
-            ratio_at_least=WANTED_RATIO if kind == "dapo" else None,
-        )  # fmt: skip
+        name = f"batches of {UPDATES} updates until {kind}'s last reward, {reward:.3f}"
+        told = f"smoothed over {SMOOTHED}, mean of {size.seeds} seeds"
+        wanted = WANTED_RATIO if kind == "dapo" else None
+        theirs, needed = peer.batches_until(reward), ours.batches_until(reward)
+        if needed is None:
+            yield Row(
+                name,
+                size.batches,
+                "batches",
+                kind,
+                theirs,
+                bound=f"NOT reached; {told}",
+                met=None if wanted is None else False,
+            )
+        else:
+            yield lower(name, needed, "batches", peer=kind, peer_value=theirs, bound=told, ratio_at_least=wanted)
         yield Row(f"reward after {size.batches} batches", ours.rewards[-1], "", peer=kind, peer_value=reward)
     for kind, curve in curves.items():
         yield Row(f"rewards batch by batch, {kind}", curve.rewards[-1], "", bound=curve.told)

@@ -1,4 +1,4 @@
-"""The parts of a run, made from its config and from where its folder stands. Nothing runs here yet but the warm-up."""
+"""The parts of a run, made from its config and from where its folder stands; nothing runs but the warm-up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from policy.entry import PolicyModel
 from rl.config import TrainConfig
 from rl.curriculum import Curriculum
 from rl.heldout import Heldout
-from rl.policies import start
+from rl.policies import StartingPolicy, start
 from rl.resume import LoopState, States, TrainedGroups
 from rl.rollouts import Rollouts
 from rl.run_folder import KeptEpisodes, RunFolder
@@ -63,6 +63,7 @@ class Roller:
         """`scores`: by the tasks' checklists too, as far as programs decide them."""
         self._roll, self._scaffold, self._gateway = roll, scaffold, gateway
         self._model, self._config, self._scores = model, config, scores
+        self._reply_tokens = model.options.max_tokens
 
     def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory:
         # replies of its own classes, which the gateway turns into ours
@@ -74,7 +75,7 @@ class Roller:
 
     def limit(self, max_tokens: int) -> None:
         """Sampled by one episode, and by one reply, from the next one on."""
-        self._model = self._model.sampled(max_tokens=min(max_tokens, self._model.options.max_tokens))
+        self._model = self._model.sampled(max_tokens=min(max_tokens, self._reply_tokens))
         self._config = self._config.model_copy(update={"max_tokens": max_tokens})
 
 
@@ -104,34 +105,15 @@ def assembled(
     warming: Told = lambda step, metrics: True,
     roll: Roll | None = None,
 ) -> Iterator[Parts]:
-    """Everything started, the warm-up done where there is no state yet; ended when the context is left.
+    """Everything started, images built, the warm-up done where there is no state yet; ended when the context is left.
 
-    told: takes what a user should know. warming: as in `warm_up`. roll: another way to run an episode, for tests.
-    Raises AgentGymError, TrainingError and ValueError (of one line).
+    told: takes what a user should know. warming: as in `warm_up`. roll: another way to run an episode, which needs no
+    sandbox. Raises AgentGymError, TrainingError and ValueError (of one line).
     """
     torch.set_num_threads(config.run.torch_threads)
-    policy = start(config.model, seed=config.run.seed)
-    tokenizer = policy.write_tokenizer(folder.tokenizer)
-    states = States(folder.states, model_type=policy.model_type, tokenizer_from=tokenizer)
-    if not states.any and config.warmstart is not None:
-        warm_up(policy.decoder, policy.renderer, config.warmstart, config.trainer, seed=config.run.seed, told=warming)
-    trainer = Trainer(policy.decoder, config.trainer)
-    state = states.restore(trainer, told) or LoopState(step=0)
     folder.clear_scratch()
     with ExitStack() as ending:
         ending.callback(folder.clear_scratch)
-        model = policy.serve(
-            trainer.weights(),
-            config.model,
-            temperature=config.trainer.temperature,
-            seed=config.run.seed + state.step,
-            version=state.step,
-        )
-        ending.callback(model.close)
-        gateway = ending.enter_context(Gateway())
-        workers = Workers(config.rollouts.parallel)
-        ending.callback(workers.close)
-        backend = make_backend(config.rollouts.sandbox)
         scaffold = entry.make_scaffold(config.rollouts.scaffold)
         sources = [open_source(spec) for spec in config.tasks.train]
         heldout = {
@@ -139,21 +121,35 @@ def assembled(
             for split, specs in (("heldout", config.tasks.heldout), ("unseen", config.tasks.unseen))
         }
         if roll is None:
+            backend = make_backend(config.rollouts.sandbox)
             roll = partial(rollout, backend=backend)
             tasks = [task for source in sources for task in source.environments(folder.scratch / "environments")]
             _prepare(backend, scaffold, [*tasks, *heldout["heldout"], *heldout["unseen"]])
-        keep = KeptEpisodes(folder.episodes, share=config.run.keep_episodes_share)
+        policy, trainer, states, state = _learner(config, folder, told, warming)
+        model = policy.serve(
+            trainer.weights(),
+            config.model,
+            temperature=config.trainer.temperature,
+            seed=config.run.seed + state.step,  # what was sampled before is not sampled again
+            version=state.step,
+        )
+        ending.callback(model.close)
+        gateway = ending.enter_context(Gateway())
+        workers = Workers(config.rollouts.parallel)
+        ending.callback(workers.close)
         weighed = config.reward.compliance_weight > 0
         training = Roller(roll, scaffold, model, gateway, config.rollouts.episode, scores=weighed)
-        trying = model.sampled(temperature=config.heldout.temperature)
+        if config.window is not None and state.window is not None:
+            training.limit(state.window.window_tokens(config.window))
+        trying = Roller(
+            roll, scaffold, model.sampled(temperature=config.heldout.temperature), gateway, config.rollouts.episode
+        )
         pool = TaskPool(sources, folder.scratch / "train")
         scheduler = Scheduler(config.scheduler, state.scheduler)
         curriculum = Curriculum(pool.candidates, config.curriculum, seed=config.run.seed, state=state.curriculum)
-        window = state.window or (WindowState() if config.window is not None else None)
-        if config.window is not None and window is not None:
-            training.limit(window.window_tokens(config.window))
+        keep = KeptEpisodes(folder.episodes, share=config.run.keep_episodes_share)
         yield Parts(
-            state=state.model_copy(update={"window": window}),
+            state=state,
             trainer=trainer,
             publisher=Publisher(model.engine, timeout_s=config.model.publish_timeout_s),
             scheduler=scheduler,
@@ -171,17 +167,25 @@ def assembled(
                 groups={group.slot: group for group in state.groups},
                 candidates=state.candidates,
             ),
-            heldout=Heldout(
-                heldout,
-                workers=workers,
-                roll_out=Roller(roll, scaffold, trying, gateway, config.rollouts.episode),
-                keep=keep,
-                give_up_s=config.rollouts.give_up_s,
-            ),
+            heldout=Heldout(heldout, workers=workers, roll_out=trying, keep=keep, give_up_s=config.rollouts.give_up_s),
             states=states,
             trained_groups=TrainedGroups(folder.groups),
             limit=training.limit,
         )
+
+
+def _learner(
+    config: TrainConfig, folder: RunFolder, told: Callable[[str], None], warming: Told
+) -> tuple[StartingPolicy, Trainer, States, LoopState]:
+    """The policy where the run stands: restored, or warmed up."""
+    policy = start(config.model, seed=config.run.seed)
+    tokenizer = policy.write_tokenizer(folder.tokenizer)
+    states = States(folder.states, model_type=policy.model_type, tokenizer_from=tokenizer)
+    if not states.any and config.warmstart is not None:
+        warm_up(policy.decoder, policy.renderer, config.warmstart, config.trainer, seed=config.run.seed, told=warming)
+    trainer = Trainer(policy.decoder, config.trainer)
+    window = WindowState() if config.window is not None else None
+    return policy, trainer, states, states.restore(trainer, told) or LoopState(step=0, window=window)
 
 
 def _examples(specs: Sequence[str], config: TrainConfig, scratch: Path) -> list[Task]:

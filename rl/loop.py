@@ -98,11 +98,11 @@ class Loop:
         with self._meter("train"):
             trained = self._train(batch)
         self.step += 1
+        self._open_window(batch)
         with self._meter("publish"):
             parts.publisher.publish(parts.trainer.weights(), self.step)
         parts.rollouts.published(self.step)
         parts.trained_groups.append(self.step, batch)
-        self._open_window(batch)
         every = self.config.heldout.every_steps
         self._after = (self._measure(stop) or {}) if every and self.step % every == 0 else {}
         if self.step % run.save_every_steps == 0:

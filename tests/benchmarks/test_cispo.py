@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from benchmarks.cispo import FULL, Curve, rows
 
 
@@ -21,4 +19,5 @@ def test_batches_until_a_reward() -> None:
 def test_a_reward_that_is_never_reached() -> None:
     ours = Curve("cispo", [0.1, 0.2], untrusted=0.0, capped=0.0)
     until = next(iter(rows({"cispo": ours, "dapo": Curve("dapo", [0.5, 0.5], 0.0, 0.0)}, FULL)))
-    assert (until.value, until.met) == (math.inf, False)
+    assert (until.value, until.met, until.ratio) == (FULL.batches, False, None)
+    assert until.bound.startswith("NOT reached")

@@ -12,6 +12,7 @@ from agentgym.errors import ModelError
 from agentgym.protocols import StopReason
 from agentgym.rollout import Job
 from agentgym.trajectory import Failure, Trajectory
+from rl.assembly import assembled
 from rl.errors import NothingToLearn, TrainingError
 from rl.resume import TrainedGroups
 from rl.run_folder import RunFolder
@@ -26,16 +27,17 @@ def slots(folder: Path) -> list[int]:
 def test_it_learns(tmp_path: Path, policy: Path) -> None:
     """Ids that are even are rewarded: a fresh policy comes to sample more of them."""
     tables = {
-        "run": {"steps": 12, "updates_per_batch": 2},
+        "run": {"steps": 14, "updates_per_batch": 2},
         "scheduler": {"batch_groups": 4, "concurrency": 4, "order": "sync"},
+        "rollouts": {"group_size": 8},
         "heldout": {"tasks": 48, "every_steps": None},
-        "trainer": {"optimizer": {"learning_rate": 3e-3}},
+        "trainer": {"optimizer": {"learning_rate": 1e-2}},
     }
     result, records = even.run(tmp_path / "run", even.config(policy, **tables))
-    assert result.after["heldout"] > result.before["heldout"] + 0.3
+    assert result.after["heldout"] > result.before["heldout"] + 0.25
     steps = [record.metrics for record in records.of("step")]
-    assert [metrics["lag/versions_max"] for metrics in steps] == [0.0] * 12
-    assert [record.step for record in records.of("heldout")] == [0, 12]
+    assert [metrics["lag/versions_max"] for metrics in steps] == [0.0] * 14
+    assert [record.step for record in records.of("heldout")] == [0, 14]
     assert {"reward/mean", "idle/trainer", "eta_s", "stop/submitted", "trainer/grad_norm"} <= set(steps[0])
     assert not list((tmp_path / "run" / "scratch").glob("**/task.toml"))
 
@@ -119,3 +121,38 @@ def test_shuffled_rewards_are_those_of_the_group(tmp_path: Path, policy: Path) -
     lines = (tmp_path / "run" / "groups.jsonl").read_text()
     assert lines.count("[0.0, 1.0, 0.0, 1.0]") < 4
     assert lines.count("1.0") == lines.count("0.0") == 8
+
+
+def test_the_window_opens_when_rollouts_fill_it(tmp_path: Path, policy: Path) -> None:
+    """Every reply is cut off at the window, so the next stage is due as soon as perplexity has settled."""
+    window = {"windows_tokens": [2, 3], "history_steps": 2, "slope_max": 100.0, "patience_steps": 1}
+    run = tmp_path / "run"
+    config = even.config(policy, run={"steps": 5}, scheduler={"order": "sync"}, window=window, tasks={"heldout": []})
+    _, records = even.run(run, config, even.alternating)
+    assert [record.text for record in records.of("note")] == ["a rollout may sample 3 tokens from now on"]
+    sampled = [record.metrics["trainer/trained_tokens"] for record in records.of("step")]
+    assert sampled == [16.0, 16.0, 24.0, 24.0, 24.0]
+    # and stays open
+    _, records = even.run(
+        run, config.model_copy(update={"run": config.run.model_copy(update={"steps": 6})}), even.alternating
+    )
+    assert [record.metrics["trainer/trained_tokens"] for record in records.of("step")] == [24.0]
+
+
+def test_a_held_out_episode_that_hangs_is_left_out(tmp_path: Path, policy: Path) -> None:
+    hang, held = threading.Event(), threading.Lock()
+
+    def hanging(job: Job, **more: Any) -> Trajectory:
+        if held.acquire(blocking=False):
+            hang.wait(60)
+        return even.trajectory(job, reward=1.0)
+
+    config = even.config(policy, run={"steps": 1}, rollouts={"give_up_s": 0.5}, heldout={"tasks": 3})
+    try:
+        with assembled(config, RunFolder(tmp_path), told=print, roll=hanging) as parts:
+            assert parts.heldout.measure(threading.Event()) == {"heldout": 1.0}
+            stop = threading.Event()
+            stop.set()
+            assert parts.heldout.measure(stop) is None
+    finally:
+        hang.set()
