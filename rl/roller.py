@@ -55,8 +55,8 @@ class Roller:
     ):
         """`scores`: by the tasks' checklists too, as far as programs decide them."""
         self._roll, self._scaffold, self._gateway = roll, scaffold, gateway
-        self._model, self._config, self._scores = model, config, scores
-        self._unlimited = model
+        self._unlimited = self._model = model
+        self._config, self._scores = config, scores
 
     def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory:
         # replies of its own classes, which the gateway turns into ours
@@ -68,7 +68,8 @@ class Roller:
 
     def limit(self, max_tokens: int) -> None:
         """Sampled by one episode, and by one reply, from the next one on."""
-        self._model = self._unlimited.sampled(max_tokens=min(max_tokens, self._unlimited.options.max_tokens))
+        reply_tokens = min(max_tokens, self._unlimited.options.max_tokens)
+        self._model = self._unlimited.sampled(max_tokens=reply_tokens)
         self._config = self._config.model_copy(update={"max_tokens": max_tokens})
 
 

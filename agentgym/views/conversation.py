@@ -91,8 +91,8 @@ def branches(calls: Sequence[Call]) -> list[Branch]:
 def main_line(found: Sequence[Branch]) -> list[Branch]:
     """Of `branches` those that are the main conversation, in order: more than one where its history was rewritten.
 
-    It is the one with tools that has the most replies; and those with the same tools, and its system prompt or its last
-    reply in their history, that were over when it began, or began when it was over, as after compaction or when the
+    It is the one with tools that has the most replies; and those with the same tools, and its system prompt or its
+    replies in their history, that were over when it began, or began when it was over, as after compaction or when the
     agent's program is started again. What they have in common, as after edits, aside.
     """
     if not found:
@@ -178,14 +178,15 @@ def _akin(one: Branch, other: Branch) -> bool:
 
 
 def _goes_on(later: Branch, earlier: Branch) -> bool:
-    """Whether the last reply of the one is sent as history in the other."""
-    last = next(said.message for said in reversed(earlier.said) if said.sampled)
-    if not last["content"]:
-        return False
-    return any(
-        not said.sampled and said.message["role"] == "assistant" and said.message["content"] == last["content"]
-        for said in later.said
-    )
+    """Whether a reply of the one is sent as history in the other."""
+    history = [said.message for said in later.said if not said.sampled and said.message["role"] == "assistant"]
+    replies = [said.message for said in earlier.said if said.sampled]
+    return not {_mark(message) for message in history}.isdisjoint(_mark(message) for message in replies)
+
+
+def _mark(message: Message) -> tuple[str, ...]:
+    """By which a reply is known again, whatever the agent did to its blanks: its calls' ids, else its text."""
+    return tuple(call["id"] for call in message.get("tool_calls") or ()) or (str(message["content"]).strip(),)
 
 
 def _tool_names(branch: Branch) -> list[str]:

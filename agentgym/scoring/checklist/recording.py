@@ -21,6 +21,12 @@ from agentgym.views.turns import recorded_turns, text_of
 _REMINDER = re.compile(r"<system-reminder>(.*?)</system-reminder>", re.DOTALL)
 _FENCED = re.compile(r"^(`{3,})(?:bash|sh)[ \t]*\n.*?^\1`*[ \t]*$", re.DOTALL | re.MULTILINE)
 _WORKDIR = re.compile(r"(?:orking directory: |You are in `|pwd\n+)(/[^\s`]*)")
+_COMPACT = "compact"
+"""The step by which a scaffold says that a reply was a summary for the agent itself."""
+_REFUSAL = re.compile(
+    r"\s*(?:<tool_use_error>|error\b(?!: exit code)|bad arguments\b|there is no (?:tool|file)\b)", re.IGNORECASE
+)
+"""How scaffolds begin their answer to a call that they did not carry out."""
 _HEAD_CHARS = 400
 """Of an instruction, by which it is known again: some scaffolds cut what is long."""
 
@@ -72,6 +78,7 @@ def _replies(trajectory: Trajectory, found: Conversations, instructions: Sequenc
             before = index
         steps = turn.steps
         as_text = not any(step.id for step in steps)
+        sums_up = any(step.name == _COMPACT for step in steps)
         uses = tuple(_use(step) for step in steps if step.name or not isinstance(step.arguments, Mapping))
         yield Reply(
             number=number,
@@ -80,8 +87,8 @@ def _replies(trajectory: Trajectory, found: Conversations, instructions: Sequenc
             query=query,
             stretch=stretch,
             main=index in main,
-            text=_text(turn.message, uses, as_text=as_text and bool(uses)),
-            uses=tuple(use for use in uses if use.name not in ("compact", "")),
+            text="" if sums_up else _text(turn.message, uses, as_text=as_text and bool(uses)),
+            uses=tuple(use for use in uses if use.name not in (_COMPACT, "")),
             offered=offered_tools(found.calls, index),
         )
 
@@ -105,7 +112,8 @@ def _n_replies(found: Conversations, index: int) -> int:
 
 
 def _use(step: StepRecord) -> ToolUse:
-    return ToolUse(step.name, action_of(step.name), step.arguments, step.id, step.observation)
+    refused = step.is_error or _REFUSAL.match(step.observation) is not None
+    return ToolUse(step.name, action_of(step.name), step.arguments, step.id, step.observation, refused)
 
 
 def _text(message: Message, uses: Sequence[ToolUse], *, as_text: bool) -> str:
