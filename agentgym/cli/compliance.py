@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentgym.cli.console import stdout, table
-from agentgym.scoring.report import Report, Stats, Summary
+from agentgym.scoring.report import Comparison, Report, Stats, Summary
 from agentgym.scoring.report.rate import Rate
 
 _KINDS = 20
@@ -45,6 +45,22 @@ def report(shown: Report) -> None:
         for run in shown.broke_off[:_LINES]:
             broken.add_row(run.task, run.scaffold, str(run.attempt), run.owner, run.message)
         console.print(broken)
+
+
+def comparison(found: Comparison) -> None:
+    """How far two scorings agree."""
+    shown = table(["items", "both decided>", "agree>", "share>", "kappa>", "not decided>", "the one/the other"])
+    for row in (found.overall, *found.by_kind):
+        shown.add_row(
+            row.name,
+            str(row.n),
+            str(row.n_agreed),
+            f"{100 * row.n_agreed / row.n:.1f}" if row.n else "-",
+            "-" if row.kappa is None else f"{row.kappa:.2f}",
+            str(row.n_undecided),
+            ", ".join(f"{pair} {n}" for pair, n in row.disagreements.items()),
+        )
+    stdout().print(shown)
 
 
 def stats(found: Stats) -> None:

@@ -31,6 +31,13 @@ def score(
     judge_option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="For the judge's model; may be repeated.")
     ] = None,
+    judge_all: Annotated[
+        bool, typer.Option("--judge-all", help="Let the judge decide what programs could, too, to compare the two.")
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The same runs scored otherwise: how far verdicts agree."),
+    ] = None,
     votes: Annotated[int, typer.Option(min=1, metavar="K", help="The judge's, of each item.")] = 1,
     rule: Annotated[str, typer.Option(metavar="RULE", help="How votes are counted: majority or min.")] = "majority",
     price: Annotated[
@@ -63,7 +70,7 @@ def score(
     again; 130: Ctrl-C.
     """
     from agentgym.cli.rolling import Run
-    from agentgym.cli.scoring import JudgeOptions, score_recorded, score_suite, show, suite_of, suite_stats
+    from agentgym.cli.scoring import JudgeOptions, compared, score_recorded, score_suite, show, suite_of, suite_stats
 
     files = [Path(name) for name in what if name.endswith((".jsonl", ".jsonl.gz"))]
     patterns = [name for name in what if Path(name) not in files]
@@ -73,9 +80,17 @@ def score(
         found = suite_stats(patterns)
         print_json(found.model_dump()) if as_json else show.stats(found)
         return
+    if against is not None:
+        if len(files) != 1 or patterns:
+            raise UsageError(f"found {', '.join(what)} with --against, wanted one file of scored trajectories")
+        comparison = compared(files[0], against)
+        print_json(comparison.model_dump()) if as_json else show.comparison(comparison)
+        return
+    if judge_all and judge is None:
+        raise UsageError("found --judge-all without a judge, wanted --judge SPEC")
     judged = JudgeOptions(judge, read_options(judge_option), votes, rule, price, answers).judge()
     if files:
-        scored = score_recorded(files, patterns, judged, out, parallel)
+        scored = score_recorded(files, patterns, judged, out, parallel, judge_all=judge_all)
     else:
         run = Run(
             patterns=patterns,
@@ -91,7 +106,7 @@ def score(
             online=online,
             seed=seed,
         )
-        scored = score_suite(run, suite_of(patterns), judged)
+        scored = score_suite(run, suite_of(patterns), judged, judge_all=judge_all)
     if as_json:
         print_json(scored.report.model_dump(mode="json"))
     else:

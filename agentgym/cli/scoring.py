@@ -20,13 +20,13 @@ from agentgym.errors import TaskError, UsageError
 from agentgym.sandbox.cache import cache_folder
 from agentgym.scoring.checklist import Checklist, read_checklist
 from agentgym.scoring.judge import Answers, Judge, JudgeConfig
-from agentgym.scoring.report import Report, ScoredRun, Stats, report, stats
+from agentgym.scoring.report import Comparison, Report, ScoredRun, Stats, compare, report, stats
 from agentgym.scoring.score import score
 from agentgym.store import TrajectoryStore
 from agentgym.task import Task
 from agentgym.trajectory import Trajectory
 
-__all__ = ["JudgeOptions", "Scored", "score_recorded", "score_suite", "show", "suite_of", "suite_stats"]
+__all__ = ["JudgeOptions", "Scored", "compared", "score_recorded", "score_suite", "show", "suite_of", "suite_stats"]
 
 Checklists = Mapping[str, Checklist]
 """By the task's checksum."""
@@ -129,12 +129,14 @@ def suite_stats(patterns: Sequence[str]) -> Stats:
     return stats(suite_of(patterns))
 
 
-def score_suite(run: Run, suite: Sequence[tuple[Task, Checklist]], judge: Judge | None) -> Scored:
+def score_suite(
+    run: Run, suite: Sequence[tuple[Task, Checklist]], judge: Judge | None, *, judge_all: bool = False
+) -> Scored:
     """Roll out what is due and score it; what was rolled out before and is not decided is scored again."""
     checklists = {task.checksum: checklist for task, checklist in suite}
 
     def finish(trajectory: Trajectory) -> Trajectory:
-        return score(checklists[trajectory.task.checksum], trajectory, judge)
+        return score(checklists[trajectory.task.checksum], trajectory, judge, judge_all=judge_all)
 
     summary = dataclasses.replace(run, finish=finish).execute()
     store = TrajectoryStore(summary.out)
@@ -150,7 +152,13 @@ def score_suite(run: Run, suite: Sequence[tuple[Task, Checklist]], judge: Judge 
 
 
 def score_recorded(
-    files: Sequence[Path], patterns: Sequence[str], judge: Judge | None, out: Path | None, parallel: int
+    files: Sequence[Path],
+    patterns: Sequence[str],
+    judge: Judge | None,
+    out: Path | None,
+    parallel: int,
+    *,
+    judge_all: bool = False,
 ) -> Scored:
     """Score trajectories of files, into another; those that lie in it decided are not scored again."""
     out = out or files[0].with_name(f"{files[0].name.removesuffix('.gz').removesuffix('.jsonl')}.scored.jsonl")
@@ -169,11 +177,25 @@ def score_recorded(
     due = [trajectory for trajectory in known if trajectory.id not in done]
     if newest:
         note(f"{out}: {len(newest)} of {len(known)} decided before, {len(due)} to go")
+
+    def decide(trajectory: Trajectory) -> Trajectory:
+        return score(checklists[trajectory.task.checksum], trajectory, judge, judge_all=judge_all)
+
     with ThreadPoolExecutor(parallel) as threads:
-        for scored in threads.map(lambda t: score(checklists[t.task.checksum], t, judge), due):
+        for scored in threads.map(decide, due):
             store.append(scored)
             newest[scored.key] = scored
     return Scored(out, _report(newest.values()), 0)
+
+
+def compared(one: Path, other: Path) -> Comparison:
+    """Of two files with the same runs. Raises UsageError."""
+    if missing := [file for file in (one, other) if not file.is_file()]:
+        raise UsageError(f"{missing[0]}: no such file; wanted a .jsonl of scored trajectories")
+    found = compare(*(map(ScoredRun.model_validate, TrajectoryStore(file)) for file in (one, other)))
+    if not found.overall.n + found.overall.n_undecided:
+        raise UsageError(f"{one}: found no run that {other} has too, scored in both")
+    return found
 
 
 def _is_decided(trajectory: Trajectory, judge: Judge | None) -> bool:

@@ -18,18 +18,26 @@ from agentgym.verdict import ItemVerdict, Judging, Verdict
 
 logger = logging.getLogger(__name__)
 
+_KEPT = "Did the agent keep to this instruction?"
 JUDGE = "judge"
 """The kind of an item that no program decides."""
 
 
-def score(checklist: Checklist, trajectory: Trajectory, judge: Judge | None = None) -> Trajectory:
-    """The trajectory with its verdicts, in the order of the items, and what they come to."""
+def score(
+    checklist: Checklist, trajectory: Trajectory, judge: Judge | None = None, *, judge_all: bool = False
+) -> Trajectory:
+    """The trajectory with its verdicts, in the order of the items, and what they come to.
+
+    `judge_all`: the judge decides what programs could, too, so that the two can be compared.
+    """
     try:
         decided = {verdict.item: verdict for verdict in check(checklist, trajectory)}
     except Exception as error:
         logger.exception("a check broke on trajectory %s of %s", trajectory.id, trajectory.task.name)
         broken = f"a check broke: {type(error).__name__}: {error}"
         decided = {item.id: Verdict(item=item.id, result="error", why=broken) for item in checklist.items}
+    if judge_all:
+        decided = {}
     left = [item for item in checklist.items if item.id not in decided]
     judged, judging = _judge(left, trajectory, judge)
     decided |= judged
@@ -48,7 +56,7 @@ def decided_by(item: Item) -> str:
 def _judge(items: list[Item], trajectory: Trajectory, judge: Judge | None) -> tuple[dict[str, Verdict], Judging | None]:
     if judge is None:
         return {item.id: Verdict(item=item.id, result="error", why="no judge was asked") for item in items}, None
-    questions = [Question(item.id, item.judge or item.statement) for item in items]
+    questions = [Question(item.id, item.judge or f"{_KEPT} {item.statement}") for item in items]
     judgement = judge.judge(questions, trajectory)
     return {verdict.item: verdict for verdict in judgement.verdicts}, judgement.judging
 

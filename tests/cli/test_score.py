@@ -12,12 +12,19 @@ from agentgym.cli.main import call
 from agentgym.scoring.judge import Answers, Judge, Question
 from agentgym.store import TrajectoryStore
 from agentgym.trajectory import Trajectory
+from agentgym.verdict import Result
 from tests.cli.conftest import Cli, MakeTask
 from tests.scoring.judge.fakes import FakeJudge, honest
+from tests.scoring.report.runs import trajectory as run
 from tests.scoring.suites import CHECKLIST
 
 Script = Callable[..., str]
 CLEAN, RUDE = "echo right > answer.txt", "echo right > answer.txt; cat answer.txt"
+RESULTS: list[dict[str, Result]] = [
+    {"emoji": "pass", "read": "fail"},
+    {"emoji": "pass", "read": "pass"},
+    {"emoji": "fail", "read": "error"},
+]
 JUDGED = '\n[[items]]\nid = "polite"\nsource = "user_query"\nstatement = "Be polite."\njudge = "Is it polite?"\n'
 
 
@@ -100,6 +107,22 @@ def test_items_for_a_judge_are_undecided_without_one_and_decided_from_recorded_a
     assert "--judge replay:nowhere.jsonl: no such file" in missing.stderr
 
 
+def test_two_scorings_of_the_same_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [run(results, id=f"r{n}") for n, results in enumerate(RESULTS)]
+    for name, chosen in (("one", runs), ("other", [runs[0], *(r.model_copy(update={"id": "r1"}) for r in runs[2:])])):
+        store = TrajectoryStore(tmp_path / f"{name}.jsonl")
+        for one in chosen:
+            store.append(one)
+    one, other = (str(tmp_path / f"{name}.jsonl") for name in ("one", "other"))
+    assert call(["score", one, "--against", other, "--json"]) == 0
+    overall = json.loads(capsys.readouterr().out)["overall"]
+    assert {key: overall[key] for key in ("n", "n_agreed", "n_undecided", "disagreements")} == {
+        "n": 3, "n_agreed": 2, "n_undecided": 1, "disagreements": {"pass/fail": 1},
+    }  # fmt: skip
+    assert call(["score", one, "--against", other]) == 0
+    assert "read_before_edit" in capsys.readouterr().out
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In tmp_path, for commands run in this process."""
@@ -129,6 +152,9 @@ def test_what_is_wrong_is_one_line(make_task: MakeTask, tmp_path: Path, capsys: 
         (("nowhere.jsonl",), "nowhere.jsonl: no such file"),
         (("empty.jsonl",), "found no trajectory of a task that is here and has a checklist"),
         (("empty.jsonl", "--out", "empty.jsonl"), "found one of the files that are scored"),
+        (("plain", "--judge-all"), "found --judge-all without a judge"),
+        (("plain", "--against", "empty.jsonl"), "found plain with --against, wanted one file"),
+        (("empty.jsonl", "--against", "empty.jsonl"), "found no run that empty.jsonl has too"),
         (("empty.jsonl", "--stats"), "found empty.jsonl with --stats"),
         (("plain", "--judge", "replay:x", "--rule", "most"), "--rule: "),
         (

@@ -9,6 +9,7 @@ import pytest
 
 from agentgym.env import EpisodeConfig
 from agentgym.trajectory import Outcome, Trajectory
+from policy.options import PolicyOptions
 from rl.advantage import Spread
 from rl.group import Group, Member
 from rl.roller import Roller
@@ -44,10 +45,11 @@ def test_rollouts_are_scored_where_it_is_weighed(scores: bool, tmp_path: Path) -
     def roll(job: Any, **_: Any) -> Trajectory:
         return done
 
-    class Named:
+    class Unasked:
         name = "m"
+        options = PolicyOptions()
 
-    roller = Roller(roll, ToolsScaffold(), Named(), None, EpisodeConfig(), scores=scores)  # type: ignore[arg-type]
+    roller = Roller(roll, ToolsScaffold(), Unasked(), None, EpisodeConfig(), scores=scores)  # type: ignore[arg-type]
     outcome = roller(task, 0, lambda _: None).outcome
     assert outcome is not None
     assert outcome.reward == 1.0

@@ -59,6 +59,16 @@ def test_a_judge_decides_what_no_program_does() -> None:
     assert (outcome.judging.model, outcome.judging.n_calls) == ("j", 1)
 
 
+def test_a_judge_may_decide_what_programs_could() -> None:
+    asked = "Did the agent keep to this instruction?"
+    says = {f"{asked} {item.statement}": ("pass", "cat a\n```") for item in ITEMS}
+    outcome = score(Checklist(items=ITEMS), DONE, Judge(FakeJudge(honest(says))), judge_all=True).outcome
+    assert outcome is not None
+    assert [(verdict.kind, verdict.result) for verdict in outcome.checklist] == [
+        ("no_emoji", "pass"), ("only_paths", "pass"), ("command_unused", "pass"),
+    ]  # fmt: skip
+
+
 def test_a_check_that_breaks_is_an_error_and_told_of(caplog: pytest.LogCaptureFixture) -> None:
     item = Item(id="x", source="skill", statement="X.", check=Broken())
     with caplog.at_level(logging.CRITICAL):
