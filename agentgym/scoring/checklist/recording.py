@@ -86,8 +86,8 @@ def _replies(trajectory: Trajectory, found: Conversations, instructions: Sequenc
             turn=numbers.get(id(turn)),
             query=query,
             stretch=stretch,
-            main=index in main,
-            text="" if sums_up else _text(turn.message, uses, as_text=as_text and bool(uses)),
+            main=index in main and not sums_up,
+            text=_text(turn.message, uses, as_text=as_text and bool(uses)),
             uses=tuple(use for use in uses if use.name not in (_COMPACT, "")),
             offered=offered_tools(found.calls, index),
         )
