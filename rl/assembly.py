@@ -8,27 +8,22 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, cast
 
 import torch
 
 from agentgym import entry
 from agentgym.backends import build_image, make_backend
-from agentgym.env import Episode, EpisodeConfig
 from agentgym.gateway import Gateway
-from agentgym.protocols import Backend, Model
-from agentgym.rollout import Job, rollout
+from agentgym.protocols import Backend
+from agentgym.rollout import rollout
 from agentgym.scaffold import MountingScaffold, Scaffold
-from agentgym.scoring.checklist import read_checklist
-from agentgym.scoring.score import score
 from agentgym.task import Task
-from agentgym.trajectory import Trajectory
-from policy.entry import PolicyModel
 from rl.config import TrainConfig
 from rl.curriculum import Curriculum
 from rl.heldout import Heldout
 from rl.policies import StartingPolicy, start
 from rl.resume import LoopState, States, TrainedGroups
+from rl.roller import Roll, Roller
 from rl.rollouts import Rollouts
 from rl.run_folder import KeptEpisodes, RunFolder
 from rl.scheduler import Scheduler
@@ -38,47 +33,6 @@ from rl.warmstart import Told, warm_up
 from rl.weights import Publisher
 from rl.window import WindowState
 from rl.workers import Workers
-
-
-class Roll(Protocol):
-    """`agentgym.rollout.rollout`, with the backend bound."""
-
-    def __call__(
-        self, job: Job, *, config: EpisodeConfig, gateway: Gateway, watch: Callable[[Episode], None]
-    ) -> Trajectory: ...
-
-
-class Roller:
-    """Runs episodes of one agent on one model, as `rollouts.RollOut` wants them."""
-
-    def __init__(
-        self,
-        roll: Roll,
-        scaffold: Scaffold,
-        model: PolicyModel,
-        gateway: Gateway,
-        config: EpisodeConfig,
-        *,
-        scores: bool = False,
-    ):
-        """`scores`: by the tasks' checklists too, as far as programs decide them."""
-        self._roll, self._scaffold, self._gateway = roll, scaffold, gateway
-        self._unlimited = self._model = model
-        self._config, self._scores = config, scores
-
-    def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory:
-        # replies of its own classes, which the gateway turns into ours
-        job = Job(task, self._scaffold, cast("Model", self._model), attempt)
-        trajectory = self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
-        if not self._scores or task.checklist is None:
-            return trajectory
-        return score(read_checklist(task), trajectory)
-
-    def limit(self, max_tokens: int) -> None:
-        """Sampled by one episode, and by one reply, from the next one on."""
-        reply_tokens = min(max_tokens, self._unlimited.options.max_tokens)
-        self._model = self._unlimited.sampled(max_tokens=reply_tokens)
-        self._config = self._config.model_copy(update={"max_tokens": max_tokens})
 
 
 @dataclass(frozen=True)

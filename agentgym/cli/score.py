@@ -88,25 +88,25 @@ def score(
         return
     if judge_all and judge is None:
         raise UsageError("found --judge-all without a judge, wanted --judge SPEC")
-    judged = JudgeOptions(judge, read_options(judge_option), votes, rule, price, answers).judge()
-    if files:
-        scored = score_recorded(files, patterns, judged, out, parallel, judge_all=judge_all)
-    else:
-        run = Run(
-            patterns=patterns,
-            scaffolds=scaffold.split(","),
-            model=model,
-            options=read_options(option),
-            sandbox=sandbox,
-            parallel=parallel,
-            attempts=attempts,
-            out=out,
-            max_turns=max_turns,
-            timeout_s=timeout_s,
-            online=online,
-            seed=seed,
-        )
-        scored = score_suite(run, suite_of(patterns), judged, judge_all=judge_all)
+    with JudgeOptions(judge, read_options(judge_option), votes, rule, price, answers).opened() as judged:
+        if files:
+            scored = score_recorded(files, patterns, judged, out, parallel, judge_all=judge_all)
+        else:
+            run = Run(
+                patterns=patterns,
+                scaffolds=scaffold.split(","),
+                model=model,
+                options=read_options(option),
+                sandbox=sandbox,
+                parallel=parallel,
+                attempts=attempts,
+                out=out,
+                max_turns=max_turns,
+                timeout_s=timeout_s,
+                online=online,
+                seed=seed,
+            )
+            scored = score_suite(run, suite_of(patterns), judged, judge_all=judge_all)
     if as_json:
         print_json(scored.report.model_dump(mode="json"))
     else:

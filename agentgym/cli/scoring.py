@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,16 @@ class JudgeOptions:
     price: str | None
     answers: Path | None
 
-    def judge(self) -> Judge | None:
+    @contextmanager
+    def opened(self) -> Iterator[Judge | None]:
         """None where none is named. Raises UsageError."""
         if self.spec is None:
-            return None
+            yield None
+            return
+        with closing(self._judge(self.spec)) as judge:
+            yield judge
+
+    def _judge(self, spec: str) -> Judge:
         prompt_usd, completion_usd = self._prices()
         try:
             config = JudgeConfig.model_validate(
@@ -60,13 +67,13 @@ class JudgeOptions:
             )
         except ValidationError as error:
             raise UsageError(f"--{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
-        kind, _, rest = self.spec.partition(":")
+        kind, _, rest = spec.partition(":")
         if kind == "replay":
             if not Path(rest).is_file():
-                raise UsageError(f"--judge {self.spec}: no such file; wanted a .jsonl of a judge's answers")
+                raise UsageError(f"--judge {spec}: no such file; wanted a .jsonl of a judge's answers")
             return Judge(None, config, answers=Answers(Path(rest)))
         path = self.answers or cache_folder() / "judge" / "answers.jsonl"
-        return Judge(entry.make_model(self.spec, self.options), config, answers=Answers(path))
+        return Judge(entry.make_model(spec, self.options), config, answers=Answers(path))
 
     def _prices(self) -> tuple[float | None, float | None]:
         if self.price is None:

@@ -86,6 +86,13 @@ class Judge:
         self._model, self._answers = model, answers
         self._gateway = Gateway()
 
+    def close(self) -> None:
+        """End what the model holds open, where it does."""
+        self._gateway.close()
+        close = getattr(self._model, "close", None)
+        if close is not None:
+            close()
+
     def judge(self, questions: Sequence[Question], trajectory: Trajectory) -> Judgement:
         """A verdict for each question; what the judge fails to decide is an error."""
         config, tally = self.config, _Tally()
