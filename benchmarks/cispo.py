@@ -50,6 +50,8 @@ class Size:
     batches: int
     group_size: int
     warmup_steps: int
+    warmup_samples: int
+    """In a step."""
     groups: int = UPDATES
     """Of a batch: one an update."""
     rounds: int = 8
@@ -57,8 +59,8 @@ class Size:
     learning_rate: float = 3e-4
 
 
-FULL = Size(seeds=3, batches=16, group_size=8, warmup_steps=200)
-QUICK = Size(seeds=1, batches=2, group_size=4, warmup_steps=80, rounds=2)
+FULL = Size(seeds=3, batches=16, group_size=8, warmup_steps=200, warmup_samples=32)
+QUICK = Size(seeds=1, batches=2, group_size=4, warmup_steps=80, warmup_samples=16, rounds=2)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def main() -> None:
 
 def compared(size: Size, kinds: Sequence[Kind], graded_by: Grader) -> dict[Kind, Curve]:
     policy = start(ModelConfig(), seed=0)
-    imitating = WarmstartConfig(steps=size.warmup_steps, optimizer=OptimizerConfig(learning_rate=2e-3))
+    imitating = WarmstartConfig(
+        steps=size.warmup_steps, batch_samples=size.warmup_samples, optimizer=OptimizerConfig(learning_rate=2e-3)
+    )
     warm_up(policy.decoder, policy.renderer, imitating, _trainer(size, "reinforce"), seed=0, told=lambda *_: True)
     begun = {name: weight.clone() for name, weight in policy.decoder.state_dict().items()}
     runs: dict[Kind, list[Run]] = {kind: [] for kind in kinds}

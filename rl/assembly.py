@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, cast
 
 import torch
 
 from agentgym import entry
 from agentgym.backends import build_image, make_backend
-from agentgym.env import Episode, EpisodeConfig
 from agentgym.gateway import Gateway
-from agentgym.protocols import Backend, Model
-from agentgym.rollout import Job, rollout
+from agentgym.protocols import Backend
+from agentgym.rollout import rollout
 from agentgym.scaffold import MountingScaffold, Scaffold
-from agentgym.scoring.checklist import read_checklist
-from agentgym.scoring.score import score
 from agentgym.task import Task
-from agentgym.trajectory import Trajectory
-from policy.entry import PolicyModel
 from rl.config import TrainConfig
 from rl.curriculum import Curriculum
 from rl.heldout import Heldout
 from rl.policies import StartingPolicy, start
 from rl.resume import LoopState, States, TrainedGroups
+from rl.roller import Roll, Roller
 from rl.rollouts import Rollouts
 from rl.run_folder import KeptEpisodes, RunFolder
 from rl.scheduler import Scheduler
@@ -39,48 +35,10 @@ from rl.window import WindowState
 from rl.workers import Workers
 
 
-class Roll(Protocol):
-    """`agentgym.rollout.rollout`, with the backend bound."""
-
-    def __call__(
-        self, job: Job, *, config: EpisodeConfig, gateway: Gateway, watch: Callable[[Episode], None]
-    ) -> Trajectory: ...
-
-
-class Roller:
-    """Runs episodes of one agent on one model, as `rollouts.RollOut` wants them."""
-
-    def __init__(
-        self,
-        roll: Roll,
-        scaffold: Scaffold,
-        model: PolicyModel,
-        gateway: Gateway,
-        config: EpisodeConfig,
-        *,
-        scores: bool = False,
-    ):
-        """`scores`: by the tasks' checklists too, as far as programs decide them."""
-        self._roll, self._scaffold, self._gateway = roll, scaffold, gateway
-        self._model, self._config, self._scores = model, config, scores
-        self._reply_tokens = model.options.max_tokens
-
-    def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory:
-        # replies of its own classes, which the gateway turns into ours
-        job = Job(task, self._scaffold, cast("Model", self._model), attempt)
-        trajectory = self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
-        if not self._scores or task.checklist is None:
-            return trajectory
-        return score(read_checklist(task), trajectory)
-
-    def limit(self, max_tokens: int) -> None:
-        """Sampled by one episode, and by one reply, from the next one on."""
-        self._model = self._model.sampled(max_tokens=min(max_tokens, self._reply_tokens))
-        self._config = self._config.model_copy(update={"max_tokens": max_tokens})
-
-
 @dataclass(frozen=True)
 class Parts:
+    began_s: float
+    """When its making began, by time.perf_counter()."""
     state: LoopState
     """Where the run stands."""
     trainer: Trainer
@@ -110,6 +68,7 @@ def assembled(
     told: takes what a user should know. warming: as in `warm_up`. roll: another way to run an episode, which needs no
     sandbox. Raises AgentGymError, TrainingError and ValueError (of one line).
     """
+    began_s = time.perf_counter()
     torch.set_num_threads(config.run.torch_threads)
     folder.clear_scratch()
     with ExitStack() as ending:
@@ -149,6 +108,7 @@ def assembled(
         curriculum = Curriculum(pool.candidates, config.curriculum, seed=config.run.seed, state=state.curriculum)
         keep = KeptEpisodes(folder.episodes, share=config.run.keep_episodes_share)
         yield Parts(
+            began_s=began_s,
             state=state,
             trainer=trainer,
             publisher=Publisher(model.engine, timeout_s=config.model.publish_timeout_s),

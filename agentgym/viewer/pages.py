@@ -307,18 +307,22 @@ class _TrainingRow:
     reward_last: float | None
     heldout: tuple[float | None, float | None]
     """First and last success on tasks that are never trained on."""
+    n_steps: float | None
+    """Train steps that the run is to have."""
     left_s: float | None
     """Seconds that the trainer expects to need still; None: it is over."""
 
     @classmethod
     def of(cls, training: Training) -> _TrainingRow:
         series = training.series
-        reward, heldout, left = (series.get(name) for name in ("reward/mean", "success/heldout", "eta_s"))
+        names = ("reward/mean", "success/heldout", "steps", "eta_s")
+        reward, heldout, steps, left = (series.get(name) for name in names)
         return cls(
             training=training,
             reward=plot({"reward": reward}) if reward else None,
             reward_last=reward.last if reward else None,
             heldout=(heldout.first, heldout.last) if heldout else (None, None),
+            n_steps=steps.last if steps else None,
             left_s=left.last if left and not training.is_over else None,
         )
 

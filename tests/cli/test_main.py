@@ -23,6 +23,9 @@ COMMANDS = {
     "--timeout-s",
     "sandbox": "--help",
     "sandbox prune": "--help --images --sandbox",
+    "score": "SUITE|RUN.jsonl --against --answers --attempts --help --json --judge --judge-all --judge-option "
+    "--max-turns --model --online --option --out --parallel --price --rule --sandbox --scaffold --seed "
+    "--stats --timeout-s --votes",
     "sft": "CONFIG --help --json --out --seed",
     "tasks": "--help",
     "tasks check": "TASK --help --json --parallel --quick --repeats --sandbox",

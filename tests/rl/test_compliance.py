@@ -11,8 +11,8 @@ from agentgym.env import EpisodeConfig
 from agentgym.trajectory import Outcome, Trajectory
 from policy.options import PolicyOptions
 from rl.advantage import Spread
-from rl.assembly import Roller
 from rl.group import Group, Member
+from rl.roller import Roller
 from scaffolds import ToolsScaffold
 from tests.scoring.suites import CHECKLIST
 from tests.tasks import vary

@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, reduce
 
 from agentgym.protocols import Message
 from agentgym.scoring.checklist.effects import Effect, effects
@@ -21,6 +21,12 @@ from agentgym.views.turns import recorded_turns, text_of
 _REMINDER = re.compile(r"<system-reminder>(.*?)</system-reminder>", re.DOTALL)
 _FENCED = re.compile(r"^(`{3,})(?:bash|sh)[ \t]*\n.*?^\1`*[ \t]*$", re.DOTALL | re.MULTILINE)
 _WORKDIR = re.compile(r"(?:orking directory: |You are in `|pwd\n+)(/[^\s`]*)")
+_COMPACT = "compact"
+"""The step by which a scaffold says that a reply was a summary for the agent itself."""
+_REFUSAL = re.compile(
+    r"\s*(?:<tool_use_error>|error\b(?!: exit code)|bad arguments\b|there is no (?:tool|file)\b)", re.IGNORECASE
+)
+"""How scaffolds begin their answer to a call that they did not carry out."""
 _HEAD_CHARS = 400
 """Of an instruction, by which it is known again: some scaffolds cut what is long."""
 
@@ -46,44 +52,46 @@ def record_of(
             inside = _relative(path, home)
             events.append(Event(len(events), action, reply, use, inside, text, by_shell))
     asked = tuple(instructions) or (_first_asked(messages),)
-    reminders = dict.fromkeys(
-        text.strip()
-        for message in messages
-        if message["role"] == "user"
-        for text in _REMINDER.findall(text_of(message))
-    )
-    return Record(replies, tuple(events), files, asked, tuple(reminders))
+    return Record(replies, tuple(events), files, asked, tuple(_reminders(messages, (given or {}).values())))
 
 
 def _replies(trajectory: Trajectory, found: Conversations, instructions: Sequence[str]) -> Iterator[Reply]:
     turns = recorded_turns(trajectory, found.calls, found.line)
     numbers = {id(turn): number for number, turn in enumerate(trajectory.turns)}
     main = {call for branch in found.line for call in branch.replies}
-    heads = [_squeezed(text)[:_HEAD_CHARS] for text in instructions]
-    query = stretch = 0
+    asked = [_squeezed(text) for text in instructions]
+    query, stretch = -1, 0
     before: int | None = None
     for number, index in enumerate(sorted(turns)):
         turn = turns[index]
         if index in main:
             opened = _squeezed("\n".join(_newly_said(found, index)))
-            while query + 1 < len(heads) and heads[query + 1] in opened:
-                query, opened = query + 1, opened.partition(heads[query + 1])[2]
+            while query + 1 < len(asked) and (rest := _past(asked[query + 1], opened)) is not None:
+                query, opened = query + 1, rest
+            query = max(query, 0)  # the first is there, whatever the scaffold made of its text
             stretch += before is not None and _compacted(found, before, index)
             before = index
-        steps = turn.steps
-        as_text = not any(step.id for step in steps)
-        uses = tuple(_use(step) for step in steps if step.name or not isinstance(step.arguments, Mapping))
+        sums_up = any(step.name == _COMPACT for step in turn.steps)
+        uses = tuple(_use(step) for step in turn.steps if step.name not in ("", _COMPACT))
         yield Reply(
             number=number,
             call=index,
             turn=numbers.get(id(turn)),
-            query=query,
+            query=max(query, 0),
             stretch=stretch,
-            main=index in main,
-            text=_text(turn.message, uses, as_text=as_text and bool(uses)),
-            uses=tuple(use for use in uses if use.name not in ("compact", "")),
+            main=index in main and not sums_up,
+            text=_text(turn.message, uses),
+            uses=uses,
             offered=offered_tools(found.calls, index),
         )
+
+
+def _past(asked: str, said: str) -> str | None:
+    """What follows an instruction in what is said; None where it is not there."""
+    for known in (asked, asked[:_HEAD_CHARS]):
+        if known and known in said:
+            return said.partition(known)[2]
+    return None
 
 
 def _newly_said(found: Conversations, index: int) -> Iterator[str]:
@@ -105,12 +113,13 @@ def _n_replies(found: Conversations, index: int) -> int:
 
 
 def _use(step: StepRecord) -> ToolUse:
-    return ToolUse(step.name, action_of(step.name), step.arguments, step.id, step.observation)
+    refused = step.is_error or _REFUSAL.match(step.observation) is not None
+    return ToolUse(step.name, action_of(step.name), step.arguments, step.id, step.observation, refused)
 
 
-def _text(message: Message, uses: Sequence[ToolUse], *, as_text: bool) -> str:
+def _text(message: Message, uses: Sequence[ToolUse]) -> str:
     text = text_of(message).rpartition("</think>")[2]
-    if as_text:
+    if uses and not any(use.id for use in uses):  # its commands are written as text
         text = _FENCED.sub("", text)
     handed_in = [use.argument(key) for use in uses if use.action == "submit" for key in ("message", "result")]
     return "\n\n".join(filter(None, [text.strip(), *(said for said in handed_in if isinstance(said, str))]))
@@ -150,6 +159,18 @@ def _relative(path: str, home: str) -> str:
     if home and (path == home or path.startswith(home + "/")):
         return path[len(home) + 1 :] or "."
     return path
+
+
+def _reminders(messages: Sequence[Message], given: Iterable[str]) -> dict[str, None]:
+    """Each once, without the project's files, which some scaffolds show in them."""
+    found = dict.fromkeys(
+        text
+        for message in messages
+        if message["role"] == "user"
+        for text in _REMINDER.findall(text_of(message))
+    )  # fmt: skip
+    files = [text.strip() for text in given if text.strip()]
+    return dict.fromkeys(reduce(lambda text, file: text.replace(file, " "), files, text).strip() for text in found)
 
 
 def _first_asked(messages: Sequence[Message]) -> str:
