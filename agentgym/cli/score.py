@@ -69,8 +69,10 @@ def score(
     every run is scored; 2: a task or an option is wrong; 3: infrastructure broke runs off, the same command runs those
     again; 130: Ctrl-C.
     """
+    from agentgym.cli import compliance
+    from agentgym.cli.judge import JudgeOptions
     from agentgym.cli.rolling import Run
-    from agentgym.cli.scoring import JudgeOptions, compared, score_recorded, score_suite, show, suite_of, suite_stats
+    from agentgym.cli.scoring import compared, score_recorded, score_suite, suite_of, suite_stats
 
     files = [Path(name) for name in what if name.endswith((".jsonl", ".jsonl.gz"))]
     patterns = [name for name in what if Path(name) not in files]
@@ -78,13 +80,13 @@ def score(
         if files:
             raise UsageError(f"found {files[0]} with --stats, wanted a suite of tasks")
         found = suite_stats(patterns)
-        print_json(found.model_dump()) if as_json else show.stats(found)
+        print_json(found.model_dump()) if as_json else compliance.stats(found)
         return
     if against is not None:
         if len(files) != 1 or patterns:
             raise UsageError(f"found {', '.join(what)} with --against, wanted one file of scored trajectories")
         comparison = compared(files[0], against)
-        print_json(comparison.model_dump()) if as_json else show.comparison(comparison)
+        print_json(comparison.model_dump()) if as_json else compliance.comparison(comparison)
         return
     if judge_all and judge is None:
         raise UsageError("found --judge-all without a judge, wanted --judge SPEC")
@@ -110,7 +112,7 @@ def score(
     if as_json:
         print_json(scored.report.model_dump(mode="json"))
     else:
-        show.report(scored.report)
+        compliance.report(scored.report)
     scored.write()
     if scored.exit_code:
         raise typer.Exit(scored.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,19 @@ RESULTS: list[dict[str, Result]] = [
     {"emoji": "fail", "read": "error"},
 ]
 JUDGED = '\n[[items]]\nid = "polite"\nsource = "user_query"\nstatement = "Be polite."\njudge = "Is it polite?"\n'
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """As the house's, in this process: starting one takes longer than what it does here."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        code = call(arguments)
+        told = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, code, told.out, told.err)
+
+    return run
 
 
 def test_agents_are_scored_reported_and_not_run_again(
@@ -107,46 +121,48 @@ def test_items_for_a_judge_are_undecided_without_one_and_decided_from_recorded_a
     assert "--judge replay:nowhere.jsonl: no such file" in missing.stderr
 
 
-def test_two_scorings_of_the_same_runs_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_scorings_of_the_same_runs_are_compared(cli: Cli, tmp_path: Path) -> None:
     runs = [run(results, id=f"r{n}") for n, results in enumerate(RESULTS)]
     for name, chosen in (("one", runs), ("other", [runs[0], *(r.model_copy(update={"id": "r1"}) for r in runs[2:])])):
         store = TrajectoryStore(tmp_path / f"{name}.jsonl")
         for one in chosen:
             store.append(one)
-    one, other = (str(tmp_path / f"{name}.jsonl") for name in ("one", "other"))
-    assert call(["score", one, "--against", other, "--json"]) == 0
-    overall = json.loads(capsys.readouterr().out)["overall"]
+    overall = json.loads(cli("score", "one.jsonl", "--against", "other.jsonl", "--json").stdout)["overall"]
     assert {key: overall[key] for key in ("n", "n_agreed", "n_undecided", "disagreements")} == {
         "n": 3, "n_agreed": 2, "n_undecided": 1, "disagreements": {"pass/fail": 1},
     }  # fmt: skip
-    assert call(["score", one, "--against", other]) == 0
-    assert "read_before_edit" in capsys.readouterr().out
+    assert "read_before_edit" in cli("score", "one.jsonl", "--against", "other.jsonl").stdout
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In tmp_path, for commands run in this process."""
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.usefixtures("here")
-def test_a_suite_is_counted(make_task: MakeTask, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_suite_is_counted(cli: Cli, make_task: MakeTask) -> None:
     for name in ("a", "b"):
         make_task(name, **{"checklist.toml": CHECKLIST + JUDGED})
-    assert call(["score", "tasks/tiny", "--stats", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = json.loads(cli("score", "tasks/tiny", "--stats", "--json").stdout)
     wanted = {"environments": 1, "tasks": 2, "items": 8, "program_share": 0.75, "multi_turn_tasks": 0, "long_tasks": 0}
     assert {key: told[key] for key in wanted} == wanted
-    assert call(["score", "tasks/tiny", "--stats"]) == 0
-    assert "program share" in capsys.readouterr().out
+    assert "program share" in cli("score", "tasks/tiny", "--stats").stdout
 
 
-@pytest.mark.usefixtures("here")
-def test_what_is_wrong_is_one_line(make_task: MakeTask, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make_task("plain")
-    make_task("bad", **{"checklist.toml": CHECKLIST.replace("no_emoji", "no_emojis")})
-    (tmp_path / "empty.jsonl").write_text("")
-    for arguments, said in [
+def test_what_infrastructure_broke_off_is_listed_apart_and_run_again(
+    cli: Cli, make_task: MakeTask, script: Script
+) -> None:
+    for name in ("a", "b"):
+        make_task(name, **{"checklist.toml": CHECKLIST})
+    arguments = ("score", "tasks/tiny", "--scaffold", "bash", "--out", "r.jsonl", "--json", "--model")
+    broken = cli(*arguments, script(CLEAN))  # the model has nothing more to say
+    assert broken.returncode == 3
+    told = json.loads(broken.stdout)
+    assert [(run["task"], run["owner"]) for run in told["broke_off"]] == [("a", "model"), ("b", "model")]
+    assert (told["overall"]["n_runs"], told["overall"]["isr"]["value"], told["undecided"]) == (0, None, [])
+    mended = cli(*arguments, script(CLEAN, "submit"))
+    assert mended.returncode == 0, mended.stderr
+    told = json.loads(mended.stdout)
+    assert (told["broke_off"], told["overall"]["isr"]["value"]) == ([], 1.0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
         (("plain",), "found no task with a checklist.toml in plain"),
         (("bad",), 'kind: found "no_emojis", wanted a known one (nearest known kind: "no_emoji")'),
         (("nowhere.jsonl",), "nowhere.jsonl: no such file"),
@@ -157,15 +173,19 @@ def test_what_is_wrong_is_one_line(make_task: MakeTask, tmp_path: Path, capsys: 
         (("empty.jsonl", "--against", "empty.jsonl"), "found no run that empty.jsonl has too"),
         (("empty.jsonl", "--stats"), "found empty.jsonl with --stats"),
         (("plain", "--judge", "replay:x", "--rule", "most"), "--rule: "),
-        (
-            ("plain", "--judge", "endpoint:m@http://127.0.0.1:1/v1", "--price", "cheap"),
-            "--price cheap: wanted two numbers",
-        ),
-    ]:
-        assert call(["score", *arguments]) == 2, arguments
-        told = capsys.readouterr().err
-        assert said in told
-        assert len(told.strip().splitlines()) == 1, told
+        (("plain", "--judge", "endpoint:m@http://127.0.0.1:1/v1", "--price", "cheap"), "--price cheap: wanted two numbers"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_line(
+    arguments: tuple[str, ...], said: str, cli: Cli, make_task: MakeTask, tmp_path: Path
+) -> None:
+    make_task("plain")
+    make_task("bad", **{"checklist.toml": CHECKLIST.replace("no_emoji", "no_emojis")})
+    (tmp_path / "empty.jsonl").write_text("")
+    done = cli("score", *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 def record_answers(trajectory: Trajectory, path: Path) -> None:
