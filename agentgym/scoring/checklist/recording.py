@@ -79,7 +79,7 @@ def _replies(trajectory: Trajectory, found: Conversations, instructions: Sequenc
             turn=numbers.get(id(turn)),
             query=query,
             stretch=stretch,
-            main=index in main,
+            main=index in main and not any(step.name == "compact" for step in steps),  # a summary is for itself
             text=_text(turn.message, uses, as_text=as_text and bool(uses)),
             uses=tuple(use for use in uses if use.name not in ("compact", "")),
             offered=offered_tools(found.calls, index),
