@@ -57,8 +57,8 @@ class Size:
     rounds: int = 8
     """Of sampling for one batch, at most: there may be fewer groups to train on, and fewer updates."""
     learning_rate: float = 1e-4
-    """Three times as much is too much for 16 updates of one group each: without a trust region CISPO fell back after three
-    batches, where DAPO held what it had."""
+    """Three times as much is too much for 16 updates of one group each: without a trust region CISPO fell back after
+    three batches, where DAPO held what it had."""
 
 
 FULL = Size(seeds=3, batches=16, group_size=8, warmup_steps=200, warmup_samples=32)
