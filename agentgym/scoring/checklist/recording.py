@@ -12,8 +12,8 @@ from agentgym.protocols import Message
 from agentgym.scoring.checklist.effects import Effect, effects
 from agentgym.scoring.checklist.files import FileDelta, read_patch
 from agentgym.scoring.checklist.names import action_of, command_in, new_text_in, path_in
-from agentgym.scoring.checklist.record import Action, Event, Record, Reply, ToolUse
-from agentgym.scoring.checklist.shell import commands
+from agentgym.scoring.checklist.record import Event, Record, Reply, ToolUse
+from agentgym.scoring.checklist.shell import run
 from agentgym.trajectory import StepRecord, Trajectory
 from agentgym.views.conversation import Conversations, all_said, conversations, offered_tools
 from agentgym.views.turns import recorded_turns, text_of
@@ -27,6 +27,8 @@ _REFUSAL = re.compile(
     r"\s*(?:<tool_use_error>|error\b(?!: exit code)|bad arguments\b|there is no (?:tool|file)\b)", re.IGNORECASE
 )
 """How scaffolds begin their answer to a call that they did not carry out."""
+_NEW_SHELLS = ("kilo", "droid")
+"""Scaffolds that run each command in a shell of its own."""
 _HEAD_CHARS = 400
 """Of an instruction, by which it is known again: some scaffolds cut what is long."""
 
@@ -47,10 +49,15 @@ def record_of(
     uses = [(reply, use) for reply in replies for use in reply.uses]
     home = workdir or _workdir(messages, [path_in(use.arguments) for _, use in uses], files or ())
     events: list[Event] = []
+    folders = {True: "", False: ""}
+    """Of the shells of the main conversation and of the others."""
     for reply, use in uses:
-        for action, path, text, by_shell in _done(use):
-            inside = _relative(path, home)
-            events.append(Event(len(events), action, reply, use, inside, text, by_shell))
+        if trajectory.scaffold in _NEW_SHELLS:
+            folders[reply.main] = ""
+        done, folders[reply.main] = _done(use, folders[reply.main])
+        for effect, by_shell in done:
+            path, text = _relative(effect.path, home), effect.text or ""
+            events.append(Event(len(events), effect.action, reply, use, path, text, by_shell))
     asked = tuple(instructions) or (_first_asked(messages),)
     return Record(replies, tuple(events), files, asked, tuple(_reminders(messages, (given or {}).values())))
 
@@ -125,21 +132,21 @@ def _text(message: Message, uses: Sequence[ToolUse]) -> str:
     return "\n\n".join(filter(None, [text.strip(), *(said for said in handed_in if isinstance(said, str))]))
 
 
-def _done(use: ToolUse) -> Iterator[tuple[Action, str, str, bool]]:
-    """What a tool call did: itself first, then what its shell command does."""
-    command = command_in(use.arguments) if use.action == "shell" else ""
+def _done(use: ToolUse, folder: str) -> tuple[list[tuple[Effect, bool]], str]:
+    """What a tool call did, itself first, then what its command does; and the folder that the shell is left in."""
     if use.action == "skill":
         name = use.argument("skill") or use.argument("name") or use.argument("command")
-        yield "skill", "", str(name or ""), False
-    else:
-        yield use.action, path_in(use.arguments), command or new_text_in(use.arguments), False
-    for effect in _effects(command) if command else ():
-        yield effect.action, effect.path, effect.text or "", True
+        return [(Effect("skill", text=str(name or "")), False)], folder
+    command = command_in(use.arguments) if use.action == "shell" else ""
+    itself = Effect(use.action, path_in(use.arguments), command or new_text_in(use.arguments))
+    inner, folder = _effects(command, folder) if command else ((), folder)
+    return [(itself, False), *((effect, True) for effect in inner)], folder
 
 
 @lru_cache(maxsize=4096)
-def _effects(command: str) -> tuple[Effect, ...]:
-    return tuple(effect for one in commands(command) for effect in effects(one))
+def _effects(command: str, folder: str) -> tuple[tuple[Effect, ...], str]:
+    found, folder = run(command, folder)
+    return tuple(effect for one in found for effect in effects(one)), folder
 
 
 def _workdir(messages: Sequence[Message], paths: Sequence[str], files: Sequence[FileDelta]) -> str:

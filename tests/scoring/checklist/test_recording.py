@@ -128,6 +128,24 @@ do   | Read {"file_path": "./src/../README.md"}
     assert [event.path for event in stated.events] == paths
 
 
+def test_a_shell_that_lives_on_stays_where_it_went() -> None:
+    session = """
+user | Fix it.
+do   | Bash {"command": "cd /app/src && ls"}
+sub  | do | Bash {"command": "cat README.md"}
+do   | Bash {"command": "sed -i s/a/b/ a.py"}
+do   | Read {"file_path": "a.py"}
+"""
+    paths = {
+        name: [event.path for event in record_of(record(session, scaffold=name), workdir="/app").events if event.path]
+        for name in ("claude-code", "kilo")
+    }
+    assert paths == {
+        "claude-code": ["README.md", "src/a.py", "a.py"],
+        "kilo": ["README.md", "a.py", "a.py"],
+    }
+
+
 def test_reminders_are_told_from_what_the_user_says() -> None:
     found = record_of(record("user | Fix it.\nsay | Done.", reminder="Be brief."))
     assert found.reminders == ("Be brief.",)

@@ -1,0 +1,8 @@
+#!/bin/bash
+set -e
+mkdir -p docs
+cat > docs/on_conflicting_keys.md <<'END'
+# conflicting_keys
+
+`conflicting_keys`: list the keys to which two mappings give different values.
+END

@@ -1,0 +1,4 @@
+def test_page():
+    text = open('docs/on_block_count.md').read()
+    assert text.lstrip().startswith('# ')
+    assert all(name in text for name in ['`bytes_left`', '`usage_percent`', '`block_count`'])

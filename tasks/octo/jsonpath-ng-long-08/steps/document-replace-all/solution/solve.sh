@@ -1,0 +1,8 @@
+#!/bin/bash
+set -e
+mkdir -p docs
+cat > docs/on_replace_all.md <<'END'
+# replace_all
+
+`replace_all`: replace several pieces of a text one after the other.
+END

@@ -1,0 +1,4 @@
+def test_page():
+    text = open('docs/on_drop_none.md').read()
+    assert text.lstrip().startswith('# ')
+    assert all(name in text for name in ['`rename_keys`', '`as_list`', '`drop_none`'])

@@ -1,0 +1,12 @@
+#!/bin/bash
+set -e
+mkdir -p docs
+cat > docs/on_strip_default_port.md <<'END'
+# strip_default_port
+
+`collapse_slashes`: make one slash of several in a row.
+
+`sort_query`: put the parts of a query in order.
+
+`strip_default_port`: take the port off a host where it is the scheme's own.
+END

@@ -1,0 +1,12 @@
+#!/bin/bash
+set -e
+mkdir -p docs
+cat > docs/on_join_errors.md <<'END'
+# join_errors
+
+`shorten`: cut a long text and end it with dots.
+
+`missing_names`: list the keys that a mapping lacks.
+
+`join_errors`: join messages, each once and without empty ones.
+END

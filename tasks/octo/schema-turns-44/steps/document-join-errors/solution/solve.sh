@@ -1,0 +1,10 @@
+#!/bin/bash
+set -e
+mkdir -p docs
+cat > docs/on_join_errors.md <<'END'
+# join_errors
+
+`shorten`: cut a long text and end it with dots.
+
+`join_errors`: join messages, each once and without empty ones.
+END

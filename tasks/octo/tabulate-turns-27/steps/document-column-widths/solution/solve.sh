@@ -1,0 +1,10 @@
+#!/bin/bash
+set -e
+mkdir -p docs
+cat > docs/on_column_widths.md <<'END'
+# column_widths
+
+`pad_rows`: make all rows as long as the longest.
+
+`column_widths`: tell how wide each column of a table of texts is.
+END

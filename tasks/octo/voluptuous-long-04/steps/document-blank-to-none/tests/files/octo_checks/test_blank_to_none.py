@@ -1,0 +1,4 @@
+def test_page():
+    text = open('docs/on_blank_to_none.md').read()
+    assert text.lstrip().startswith('# ')
+    assert all(name in text for name in ['`blank_to_none`'])
