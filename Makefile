@@ -17,19 +17,25 @@ $(VENV)/.made: pyproject.toml scripts/setup.sh
 	$(BIN)/pip install -q -e .
 	@touch $@
 
+$(VENV)/.made-train: $(VENV)/.made scripts/constraints.txt
+	$(BIN)/pip install -q -c scripts/constraints.txt -e '.[train]'
+	@touch $@
+
 $(VENV)/.made-dev: $(VENV)/.made scripts/constraints.txt
 	$(BIN)/pip install -q -c scripts/constraints.txt -e '.[dev]'
 	@touch $@
 
 setup: $(VENV)/.made-dev
 
-demo: $(VENV)/.made ## set up, then: doctor, one task admitted, three agents on a real repository
+demo: $(VENV)/.made-train ## set up, then: doctor, one task admitted, three agents on a real repository, two minutes of training
 	$(BIN)/agentgym doctor
 	$(BIN)/agentgym tasks check $(TASK) --quick
 	rm -f runs/demo.jsonl
 	$(BIN)/agentgym run $(TASK) --scaffold bash --model replay:tests/golden/demo.jsonl --out runs/demo.jsonl
 	$(BIN)/agentgym run $(TASK) --scaffold oracle --out runs/demo.jsonl
 	$(BIN)/agentgym run $(TASK) --scaffold nop --out runs/demo.jsonl || test $$? = 1
+	rm -rf runs/demo-training
+	$(BIN)/agentgym train configs/ci.toml --out runs/demo-training
 
 test: setup ## the default test suite
 	$(BIN)/pytest -n 2
@@ -60,6 +66,8 @@ bench: setup ## the figures of the README, into benchmarks/results/
 	$(BIN)/python -m benchmarks.gateway --json benchmarks/results/gateway.json
 	$(BIN)/python -m benchmarks.convert --json benchmarks/results/convert.json
 	$(BIN)/python -m benchmarks.async_rl --json benchmarks/results/async_rl.json
+	$(BIN)/python -m benchmarks.prefix_tree --json benchmarks/results/prefix_tree.json
+	$(BIN)/python -m benchmarks.cispo --json benchmarks/results/cispo.json
 
 clean: ## everything that was made here, cached images included
 	-$(BIN)/agentgym sandbox prune --images

@@ -7,6 +7,7 @@ scaffolds nor where trajectories are kept.
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import secrets
@@ -55,7 +56,7 @@ class EpisodeOver(Exception):
 class EpisodeConfig(BaseModel):
     """What one episode may use, whatever the task."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     max_turns: int = Field(default=100, gt=0)
     """Model replies."""
@@ -501,7 +502,7 @@ class Episode:
             outcome=self.outcome if self.over else None,
             error=self.failure,
             timing=Timing(**timing, overhead_s=max(0.0, wall_s - sum(timing.values()))),
-            versions=_versions(),
+            versions={"agentgym": _own_version(), "python": platform.python_version()},
         )
 
     @property
@@ -540,9 +541,10 @@ def _hand_turn(step: StepRecord) -> Turn:
     return Turn(message=message, started_at=step.started_at, duration_s=0.0, steps=[step])
 
 
-def _versions() -> dict[str, str]:
+@functools.cache
+def _own_version() -> str:
+    # read from files of the installation, at a cost that short episodes would feel
     try:
-        own = version("agentgym")
+        return version("agentgym")
     except PackageNotFoundError:
-        own = "source"
-    return {"agentgym": own, "python": platform.python_version()}
+        return "source"

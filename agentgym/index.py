@@ -19,6 +19,7 @@ from agentgym.nearest import nearest
 from agentgym.protocols import StopReason, Usage
 from agentgym.store import Key, TrajectoryStore, decode
 from agentgym.trajectory import READABLE_VERSIONS, Failure, TaskRef, Timing, Trajectory
+from agentgym.verdict import Compliance
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,10 @@ class Entry:
     reward: float | None
     owner: str | None
     """Whose the error was; None without one."""
+    isr: bool | None
+    csr: float | None
+    """As in `verdict.Compliance`; None as well where nobody scored it."""
+    is_scored: bool
 
     @property
     def checksum(self) -> str:
@@ -132,6 +137,7 @@ class _Turn(BaseModel):
 
 class _Outcome(BaseModel):
     reward: float | None = None
+    compliance: Compliance | None = None
 
 
 class _Summary(BaseModel):
@@ -165,6 +171,7 @@ def _entry(line: Line, where: str) -> Entry | None:
         summary = _Summary.model_validate(trajectory.model_dump())
     task, timing = summary.task, summary.timing
     asked = summary.calls or summary.turns
+    compliance = summary.outcome.compliance if summary.outcome else None
     intern = sys.intern  # thousands of episodes share them
     return Entry(
         offset=line.offset,
@@ -182,4 +189,7 @@ def _entry(line: Line, where: str) -> Entry | None:
         stop_reason=summary.stop_reason,
         reward=summary.outcome.reward if summary.outcome else None,
         owner=summary.error.owner if summary.error else None,
+        isr=compliance.isr if compliance else None,
+        csr=compliance.csr if compliance else None,
+        is_scored=compliance is not None,
     )

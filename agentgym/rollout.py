@@ -97,11 +97,18 @@ def rollouts(
     config: EpisodeConfig | None = None,
     gateway: Gateway | None = None,
     watch: Callable[[Job, Episode], None] | None = None,
+    finish: Callable[[Trajectory], Trajectory] | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[Trajectory]:
-    """Run many, `parallel` at a time, each on a thread; trajectories come as they end. Once `stop` is set no further
-    job is begun."""
+    """Run many, `parallel` at a time, each on a thread; trajectories come as they end, each through `finish` on the
+    same thread. Once `stop` is set no further job is begun."""
     waiting = iter(jobs)
+
+    def run(job: Job) -> Trajectory:
+        seen = (lambda episode: watch(job, episode)) if watch else None
+        trajectory = rollout(job, backend, config=config, gateway=gateway, watch=seen)
+        return finish(trajectory) if finish else trajectory
+
     with ThreadPoolExecutor(parallel, thread_name_prefix="agentgym-rollout") as threads:
         running: set[Future[Trajectory]] = set()
         while True:
@@ -109,8 +116,7 @@ def rollouts(
                 job = next(waiting, None)
                 if job is None:
                     break
-                seen = (lambda episode, job=job: watch(job, episode)) if watch else None
-                running.add(threads.submit(rollout, job, backend, config=config, gateway=gateway, watch=seen))
+                running.add(threads.submit(run, job))
             if not running:
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)

@@ -5,15 +5,19 @@ Simulated: the scheduler that trains, under a clock that jumps. Groups of 8 epis
 step. Everybody has the same machines: 32 groups are all that a synchronous batch can use. The row against train steps
 twice as quick grants sync the rollouts' machines while it trains. Same luck for all: how long a group takes depends on
 its place in the queue; three seeds are added up.
+
+Real: see `async_real.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import pydantic
 
+from benchmarks.async_real import real
 from benchmarks.report import Row, arguments, higher, lower, publish
 from rl.scheduler import SchedulerConfig
 from rl.simulate import LatencyConfig, Simulation, SimulationConfig, simulate
@@ -100,7 +104,8 @@ def simulated(n_steps: int) -> list[Row]:
 
 def main() -> None:
     options = arguments("async_rl")
-    publish("async_rl", simulated(40 if options.quick else 200), {"pydantic": pydantic.VERSION}, options.json)
+    rows = [*simulated(40 if options.quick else 200), *real(4 if options.quick else 14)]
+    publish("async_rl", rows, {"pydantic": pydantic.VERSION, "torch": version("torch")}, options.json)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from rl.trainer import Trainer, TrainerConfig
 VOCAB = 1024
 """So small that the head's part of the work is that of a large model: it sees trained tokens alone, which no tree makes
 fewer."""
+REWRITTEN_TURNS = 48
+"""Of the agent that rewrites its history: as many as leave over 8 times of sharing."""
 OF_BOUND, SHARED_ENOUGH = 0.85, 8.0
 """The target: this part of the bound, where tokens are shared so often."""
 
@@ -70,7 +72,7 @@ def workloads(part: int) -> list[Workload]:
     # thoughts are taken out of the history, and every 20 turns it is cut down to a summary
     system, rewritten = ids(512 // part), []
     history = list(system)
-    for turn in range(80 // part):
+    for turn in range(REWRITTEN_TURNS // part):
         if turn % 20 == 19:
             history = system + ids(64)
         history = history + ids(24 * SCALE)
@@ -80,7 +82,7 @@ def workloads(part: int) -> list[Workload]:
     return [
         Workload("16 samples of one prompt", group),
         Workload(f"{80 // part} turns, one sample each", turns),
-        Workload(f"{80 // part} turns, history rewritten", rewritten),
+        Workload(f"{REWRITTEN_TURNS // part} turns, history rewritten", rewritten),
     ]
 
 

@@ -1,31 +1,29 @@
-"""The parts of a run, made from its config and from where its folder stands. Nothing runs here yet but the warm-up."""
+"""The parts of a run, made from its config and from where its folder stands; nothing runs but the warm-up."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, cast
 
 import torch
 
 from agentgym import entry
 from agentgym.backends import build_image, make_backend
-from agentgym.env import Episode, EpisodeConfig
 from agentgym.gateway import Gateway
-from agentgym.protocols import Backend, Model
-from agentgym.rollout import Job, rollout
+from agentgym.protocols import Backend
+from agentgym.rollout import rollout
 from agentgym.scaffold import MountingScaffold, Scaffold
 from agentgym.task import Task
-from agentgym.trajectory import Trajectory
-from policy.entry import PolicyModel
 from rl.config import TrainConfig
 from rl.curriculum import Curriculum
 from rl.heldout import Heldout
-from rl.policies import start
+from rl.policies import StartingPolicy, start
 from rl.resume import LoopState, States, TrainedGroups
+from rl.roller import Roll, Roller
 from rl.rollouts import Rollouts
 from rl.run_folder import KeptEpisodes, RunFolder
 from rl.scheduler import Scheduler
@@ -37,34 +35,10 @@ from rl.window import WindowState
 from rl.workers import Workers
 
 
-class Roll(Protocol):
-    """`agentgym.rollout.rollout`, with the backend bound."""
-
-    def __call__(
-        self, job: Job, *, config: EpisodeConfig, gateway: Gateway, watch: Callable[[Episode], None]
-    ) -> Trajectory: ...
-
-
-class Roller:
-    """Runs episodes of one agent on one model, as `rollouts.RollOut` wants them."""
-
-    def __init__(self, roll: Roll, scaffold: Scaffold, model: PolicyModel, gateway: Gateway, config: EpisodeConfig):
-        self._roll, self._scaffold, self._gateway = roll, scaffold, gateway
-        self._model, self._config = model, config
-
-    def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory:
-        # replies of its own classes, which the gateway turns into ours
-        job = Job(task, self._scaffold, cast("Model", self._model), attempt)
-        return self._roll(job, config=self._config, gateway=self._gateway, watch=watch)
-
-    def limit(self, max_tokens: int) -> None:
-        """Sampled by one episode, and by one reply, from the next one on."""
-        self._model = self._model.sampled(max_tokens=min(max_tokens, self._model.options.max_tokens))
-        self._config = self._config.model_copy(update={"max_tokens": max_tokens})
-
-
 @dataclass(frozen=True)
 class Parts:
+    began_s: float
+    """When its making began, by time.perf_counter()."""
     state: LoopState
     """Where the run stands."""
     trainer: Trainer
@@ -89,34 +63,16 @@ def assembled(
     warming: Told = lambda step, metrics: True,
     roll: Roll | None = None,
 ) -> Iterator[Parts]:
-    """Everything started, the warm-up done where there is no state yet; ended when the context is left.
+    """Everything started, images built, the warm-up done where there is no state yet; ended when the context is left.
 
-    told: takes what a user should know. warming: as in `warm_up`. roll: another way to run an episode, for tests.
-    Raises AgentGymError, TrainingError and ValueError (of one line).
+    told: takes what a user should know. warming: as in `warm_up`. roll: another way to run an episode, which needs no
+    sandbox. Raises AgentGymError, TrainingError and ValueError (of one line).
     """
+    began_s = time.perf_counter()
     torch.set_num_threads(config.run.torch_threads)
-    policy = start(config.model, seed=config.run.seed)
-    tokenizer = policy.write_tokenizer(folder.tokenizer)
-    states = States(folder.states, model_type=policy.model_type, tokenizer_from=tokenizer)
-    if not states.any and config.warmstart is not None:
-        warm_up(policy.decoder, policy.renderer, config.warmstart, config.trainer, seed=config.run.seed, told=warming)
-    trainer = Trainer(policy.decoder, config.trainer)
-    state = states.restore(trainer, told) or LoopState(step=0)
     folder.clear_scratch()
     with ExitStack() as ending:
         ending.callback(folder.clear_scratch)
-        model = policy.serve(
-            trainer.weights(),
-            config.model,
-            temperature=config.trainer.temperature,
-            seed=config.run.seed + state.step,
-            version=state.step,
-        )
-        ending.callback(model.close)
-        gateway = ending.enter_context(Gateway())
-        workers = Workers(config.rollouts.parallel)
-        ending.callback(workers.close)
-        backend = make_backend(config.rollouts.sandbox)
         scaffold = entry.make_scaffold(config.rollouts.scaffold)
         sources = [open_source(spec) for spec in config.tasks.train]
         heldout = {
@@ -124,20 +80,36 @@ def assembled(
             for split, specs in (("heldout", config.tasks.heldout), ("unseen", config.tasks.unseen))
         }
         if roll is None:
+            backend = make_backend(config.rollouts.sandbox)
             roll = partial(rollout, backend=backend)
             tasks = [task for source in sources for task in source.environments(folder.scratch / "environments")]
             _prepare(backend, scaffold, [*tasks, *heldout["heldout"], *heldout["unseen"]])
-        keep = KeptEpisodes(folder.episodes, share=config.run.keep_episodes_share)
-        training = Roller(roll, scaffold, model, gateway, config.rollouts.episode)
-        trying = model.sampled(temperature=config.heldout.temperature)
+        policy, trainer, states, state = _learner(config, folder, told, warming)
+        model = policy.serve(
+            trainer.weights(),
+            config.model,
+            temperature=config.trainer.temperature,
+            seed=config.run.seed + state.step,  # what was sampled before is not sampled again
+            version=state.step,
+        )
+        ending.callback(model.close)
+        gateway = ending.enter_context(Gateway())
+        workers = Workers(config.rollouts.parallel)
+        ending.callback(workers.close)
+        weighed = config.reward.compliance_weight > 0
+        training = Roller(roll, scaffold, model, gateway, config.rollouts.episode, scores=weighed)
+        if config.window is not None and state.window is not None:
+            training.limit(state.window.window_tokens(config.window))
+        trying = Roller(
+            roll, scaffold, model.sampled(temperature=config.heldout.temperature), gateway, config.rollouts.episode
+        )
         pool = TaskPool(sources, folder.scratch / "train")
         scheduler = Scheduler(config.scheduler, state.scheduler)
         curriculum = Curriculum(pool.candidates, config.curriculum, seed=config.run.seed, state=state.curriculum)
-        window = state.window or (WindowState() if config.window is not None else None)
-        if config.window is not None and window is not None:
-            training.limit(window.window_tokens(config.window))
+        keep = KeptEpisodes(folder.episodes, share=config.run.keep_episodes_share)
         yield Parts(
-            state=state.model_copy(update={"window": window}),
+            began_s=began_s,
+            state=state,
             trainer=trainer,
             publisher=Publisher(model.engine, timeout_s=config.model.publish_timeout_s),
             scheduler=scheduler,
@@ -155,17 +127,25 @@ def assembled(
                 groups={group.slot: group for group in state.groups},
                 candidates=state.candidates,
             ),
-            heldout=Heldout(
-                heldout,
-                workers=workers,
-                roll_out=Roller(roll, scaffold, trying, gateway, config.rollouts.episode),
-                keep=keep,
-                give_up_s=config.rollouts.give_up_s,
-            ),
+            heldout=Heldout(heldout, workers=workers, roll_out=trying, keep=keep, give_up_s=config.rollouts.give_up_s),
             states=states,
             trained_groups=TrainedGroups(folder.groups),
             limit=training.limit,
         )
+
+
+def _learner(
+    config: TrainConfig, folder: RunFolder, told: Callable[[str], None], warming: Told
+) -> tuple[StartingPolicy, Trainer, States, LoopState]:
+    """The policy where the run stands: restored, or warmed up."""
+    policy = start(config.model, seed=config.run.seed)
+    tokenizer = policy.write_tokenizer(folder.tokenizer)
+    states = States(folder.states, model_type=policy.model_type, tokenizer_from=tokenizer)
+    if not states.any and config.warmstart is not None:
+        warm_up(policy.decoder, policy.renderer, config.warmstart, config.trainer, seed=config.run.seed, told=warming)
+    trainer = Trainer(policy.decoder, config.trainer)
+    window = WindowState() if config.window is not None else None
+    return policy, trainer, states, states.restore(trainer, told) or LoopState(step=0, window=window)
 
 
 def _examples(specs: Sequence[str], config: TrainConfig, scratch: Path) -> list[Task]:

@@ -48,7 +48,9 @@ class ObjectiveConfig(Frozen):
     trust_high: float | None = Field(default=None, gt=0)
     """M1 eq. 7: tokens of positive advantage give none where their ratio is over 1 + trust_high. None: all do."""
     denominator: Denominator = "group_tokens"
-    """What the sum over tokens is divided by."""
+    """What the sum over tokens is divided by. group_tokens: a group's, then the mean over groups (M1 eq. 4).
+    global_tokens: the batch's. rollout_mean: a rollout's, then means over rollouts and groups. rollout_token_mix: some
+    of rollout_mean, the rest of group_tokens (M1 section 5)."""
     mix: float = Field(default=0.5, ge=0, le=1)
     """Part of rollout_mean in the denominator rollout_token_mix."""
 

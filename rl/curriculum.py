@@ -33,6 +33,8 @@ class Stage(Frozen):
 
 
 class CurriculumConfig(Frozen):
+    """Which task a group works on."""
+
     stages: tuple[Stage, ...] = ()
     """By rising from_step, the first from 0. None: every source the same."""
     pass_rate_over: float = Field(default=0.0, ge=0, lt=1)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, repeat
 from typing import Any, NamedTuple, Self
 
+from agentgym.errors import UsageError
 from agentgym.trajectory import Trajectory
 from agentgym.views.samples import Sample
 from rl.advantage import AdvantageConfig
@@ -110,14 +111,16 @@ def _grouped(trajectories: Iterable[Trajectory], warn: Callable[[str], None]) ->
     found: defaultdict[tuple[Any, ...], list[_Rollout]] = defaultdict(list)
     n_without = 0
     for trajectory in trajectories:
-        *agent, _ = trajectory.key
-        group = (*agent, n_seen[trajectory.key])
-        n_seen[trajectory.key] += 1
-        member = Member.of(trajectory)
+        try:
+            member = Member.of(trajectory)
+        except UsageError as error:
+            raise UsageError(f"trajectory {trajectory.id}: {error}") from None
         if member is None:
-            n_without += 1
-        else:
-            found[group].append(_Rollout(trajectory.id, trajectory.task.name, member))
+            n_without += 1  # the same number may have been run again
+            continue
+        *agent, _ = trajectory.key
+        found[*agent, n_seen[trajectory.key]].append(_Rollout(trajectory.id, trajectory.task.name, member))
+        n_seen[trajectory.key] += 1
     if n_without:
         warn(f"{n_without} left out that nobody learns from: without a reward, or ended by no doing of the model's")
     alone = [rollouts for rollouts in found.values() if len(rollouts) < 2]

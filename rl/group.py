@@ -34,6 +34,8 @@ class Member(Frozen):
     n_tokens: int
     """Sampled, all calls together."""
     duration_s: float
+    compliance: float | None = None
+    """The share of its checklist that was kept to; None where that is not weighed, or there is none."""
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> Self | None:
@@ -41,7 +43,7 @@ class Member(Frozen):
 
         Raises UsageError where the model shows no token ids.
         """
-        reward, ended = trajectory.reward, trajectory.stop_reason
+        reward, ended, outcome = trajectory.reward, trajectory.stop_reason, trajectory.outcome
         if reward is None or ended is None or not ended.trains or trajectory.error is not None:
             return None
         paths = tuple(samples(trajectory.calls))
@@ -55,6 +57,7 @@ class Member(Frozen):
             process=_process(trajectory),
             n_tokens=sum(sum(sample.loss_mask) for sample in paths),
             duration_s=timing.agent_s + timing.model_s,
+            compliance=outcome.compliance.csr if outcome is not None and outcome.compliance is not None else None,
         )
 
 
@@ -71,7 +74,10 @@ class Group(Frozen):
 
     @property
     def spread(self) -> Spread:
-        return spread([None if member is None else member.reward for member in self.members])
+        """By the verifier's rewards; where these are equal and compliance is not, there is something to compare."""
+        found = spread([member.reward for member in self.graded])
+        kept = spread([member.compliance for member in self.graded])
+        return kept if kept is Spread.VARIED and found is not Spread.TOO_FEW else found
 
     @property
     def passes(self) -> int:
@@ -114,6 +120,7 @@ def _rewards(member: Member, members: Sequence[Member], config: RewardConfig) ->
         member.process,
         config,
         n_tokens=member.n_tokens,
+        compliance=member.compliance,
         completion_s=member.duration_s,
         baseline_s=statistics.median(other.duration_s for other in members),
     )

@@ -14,7 +14,7 @@ from agentgym.task import Task
 from agentgym.trajectory import Trajectory
 from rl.errors import TrainingError
 from rl.group import PASSED
-from rl.rollouts import Keep, RollOut
+from rl.roller import Keep, RollOut
 from rl.workers import Ticket, Workers
 
 _FIRST = -1

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import statistics
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ class Result:
     after: dict[str, float]
     """After the last one; empty where the run was stopped before."""
     wall_s: float
-    """Over all the times that it went on."""
+    """Warm-up and all the times that it went on."""
     stopped: bool
 
 
@@ -98,11 +99,11 @@ class Loop:
         with self._meter("train"):
             trained = self._train(batch)
         self.step += 1
+        self._open_window(batch)
         with self._meter("publish"):
             parts.publisher.publish(parts.trainer.weights(), self.step)
         parts.rollouts.published(self.step)
         parts.trained_groups.append(self.step, batch)
-        self._open_window(batch)
         every = self.config.heldout.every_steps
         self._after = (self._measure(stop) or {}) if every and self.step % every == 0 else {}
         if self.step % run.save_every_steps == 0:
@@ -116,7 +117,10 @@ class Loop:
         groups = training_samples([group for _, group in batch], config.reward, config.advantage)
         size = math.ceil(len(groups) / config.run.updates_per_batch)
         parts = [groups[first : first + size] for first in range(0, len(groups), size)]
-        updates = [self.parts.trainer.train_step([sample for group in part for sample in group]) for part in parts]
+        updates = [
+            self.parts.trainer.train_step([sample for group in part for sample in group])
+            for part in parts * config.run.passes_per_batch
+        ]
         names = {name: None for update in updates for name in update}
         return {name: _over(name, [update[name] for update in updates if name in update]) for name in names}
 
@@ -144,7 +148,7 @@ class Loop:
 
     @property
     def _wall_s(self) -> float:
-        return self.parts.state.wall_s + self._meter.wall_s
+        return self.parts.state.wall_s + time.perf_counter() - self.parts.began_s
 
     def _metrics(self, trained: dict[str, float]) -> dict[str, float]:
         parts, rollouts = self.parts, self.parts.rollouts

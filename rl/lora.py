@@ -18,6 +18,8 @@ from rl.frozen import Frozen
 
 
 class LoRAConfig(Frozen):
+    """Train a product of two small matrices beside each weight; left out, all weights train."""
+
     rank: int = Field(default=16, gt=0)
     """Of the product; a weight with a smaller side has that as its rank."""
     alpha: float = Field(default=32.0, gt=0)

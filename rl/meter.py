@@ -16,7 +16,7 @@ _REMEMBERED = 10
 class Meter:
     def __init__(self, *, workers: int) -> None:
         self._workers = workers
-        self._began_s = self._span_s = time.perf_counter()
+        self._span_s = time.perf_counter()
         self._took_s: defaultdict[str, float] = defaultdict(float)
         self._busy_s = 0.0
         self._steps_s: deque[float] = deque(maxlen=_REMEMBERED)
@@ -28,11 +28,6 @@ class Meter:
             yield
         finally:
             self._took_s[phase] += time.perf_counter() - began_s
-
-    @property
-    def wall_s(self) -> float:
-        """Since this was made."""
-        return time.perf_counter() - self._began_s
 
     def begin(self, busy_s: float) -> None:
         """The first step begins now; `busy_s` as in `take`."""

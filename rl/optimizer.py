@@ -18,12 +18,16 @@ from rl.frozen import Frozen
 
 
 class OptimizerConfig(Frozen):
+    """AdamW; the defaults are MiniMax-M1's."""
+
     learning_rate: float = Field(gt=0)
     """After the warm-up; constant."""
     warmup_steps: int = Field(default=0, ge=0)
     """Train steps over which the rate rises linearly from nothing."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Memory of the mean of gradients, a step."""
     beta2: float = Field(default=0.95, ge=0, lt=1)
+    """Memory of the mean of their squares, a step."""
     eps: float = Field(default=1e-15, gt=0)
     """Under all gradients that matter; 1e-8 is over most of them."""
     weight_decay: float = Field(default=0.0, ge=0)

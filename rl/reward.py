@@ -1,4 +1,5 @@
-"""What a rollout is worth, call by call: the verifier's reward, and terms for its length, its manners and its speed.
+"""What a rollout is worth, call by call: the verifier's reward, and terms for its length, its manners, its speed and
+how it kept to its checklist.
 
 The terms shape training alone: the trajectory's own reward stays the verifier's. Rollouts are not compared here.
 """
@@ -34,6 +35,9 @@ class RewardConfig(Frozen):
     """alpha: factor on what each call itself earned or lost, malformed tool calls for instance."""
     speed_weight: float = Field(default=0.0, ge=0)
     """beta: factor on speed, for rollouts of positive reward: failing quickly earns nothing."""
+    compliance_weight: float = Field(default=0.0, ge=0)
+    """Factor on the share of the task's checklist that was kept to (CSR), as programs decide it; 0: nobody looks. It is
+    a channel of its own: the verifier's reward says nothing of it."""
     overlong: OverlongConfig | None = None
     """Penalty for length. None: there is none."""
 
@@ -44,18 +48,22 @@ def call_rewards(
     config: RewardConfig,
     *,
     n_tokens: int = 0,
+    compliance: float | None = None,
     completion_s: float | None = None,
     baseline_s: float | None = None,
 ) -> list[float]:
     """One reward for each model call of a rollout, in order; the verifier's falls to the last.
 
-    process has a number for each call (zeros where nobody counts); n_tokens are all that were sampled; completion_s and
-    baseline_s the rollout's duration and what is usual for the task, None where unknown. ValueError: there is no call.
+    process has a number for each call (zeros where nobody counts); n_tokens are all that were sampled; compliance is
+    in [0, 1], None where the task has no checklist; completion_s and baseline_s are the rollout's duration and what is
+    usual for the task, None where unknown. ValueError: there is no call.
     """
     if not process:
         raise ValueError("found a rollout without a model call, wanted at least 1: nothing in it can be trained")
     rewards = [config.process_weight * each for each in process]
     rewards[-1] += reward
+    if compliance is not None:
+        rewards[-1] += config.compliance_weight * compliance
     if config.overlong is not None:
         rewards[-1] += overlong_penalty(n_tokens, config.overlong)
     if reward > 0 and completion_s is not None and baseline_s is not None:

@@ -12,17 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from agentgym.env import Episode
 from agentgym.errors import AgentGymError
 from agentgym.task import Task
-from agentgym.trajectory import Trajectory
 from rl.advantage import Spread
 from rl.config import RolloutsConfig
 from rl.curriculum import Curriculum
 from rl.errors import NothingToLearn, TrainingError
 from rl.group import Group, Member
+from rl.roller import Keep, RollOut, fault
 from rl.scheduler import Fetched, Scheduler
 from rl.sources import TaskPool
 from rl.tally import Tally
@@ -32,18 +30,6 @@ BROKEN = "broken"
 """Why a group came to nothing: infrastructure, where less than two members are left."""
 _LOOK_S = 0.5
 """Between two looks for what hangs, while the trainer waits."""
-
-
-class RollOut(Protocol):
-    """One episode from its beginning to its end; `agentgym.rollout.rollout`, with everything but these bound."""
-
-    def __call__(self, task: Task, attempt: int, watch: Callable[[Episode], None]) -> Trajectory: ...
-
-
-class Keep(Protocol):
-    """Is shown every trajectory, and keeps some of them to be looked at. Raises OSError."""
-
-    def __call__(self, trajectory: Trajectory) -> None: ...
 
 
 @dataclass
@@ -164,9 +150,13 @@ class Rollouts:
         except AgentGymError as error:
             with self.changed:
                 group.error = str(error)
-                self._finish(group)
+                if self._running.get(group.slot) is group:
+                    self._finish(group)
             return
         with self.changed:
+            if self._running.get(group.slot) is not group:
+                self._pool.discard(group.candidate, task)
+                return
             group.task = task
             for number in range(len(group.members)):
                 self._episode(group, task, number)
@@ -186,7 +176,7 @@ class Rollouts:
                 return
             group.tickets.remove(ticket)
             self.tally.episode(trajectory)
-            self._ended(group, task, number, member, _fault(trajectory))
+            self._ended(group, task, number, member, fault(trajectory))
         self._keep(trajectory)
 
     def _ended(self, group: _Running, task: Task, number: int, member: Member | None, fault: str) -> None:
@@ -232,6 +222,8 @@ class Rollouts:
         self._candidates.pop(slot)
         for ticket in group.tickets:
             self._workers.give_up(ticket)
+        if group.task is not None:
+            self._pool.discard(group.candidate, group.task)
 
     def _give_up_hung(self) -> None:
         for ticket in self._workers.overdue(self.config.give_up_s):
@@ -260,12 +252,3 @@ class Rollouts:
                 f"{self._barren_in_a_row} groups in a row taught nothing, wanted one whose rewards differ: the tasks "
                 "are too hard or too easy for this policy; warm it up, or choose others"
             )
-
-
-def _fault(trajectory: Trajectory) -> str:
-    """Of infrastructure; empty where the agent's own program failed, which is not run again."""
-    if trajectory.settled:
-        return ""
-    if trajectory.error is not None:
-        return f"{trajectory.task.name}: {trajectory.error.type}: {trajectory.error.message}"
-    return f"{trajectory.task.name}: ended as {trajectory.stop_reason}, without a reward"

@@ -29,6 +29,8 @@ STALE = "stale"
 
 
 class SchedulerConfig(Frozen):
+    """Which group starts next and which is trained on next."""
+
     order: Literal["windowed", "fifo", "greedy", "sync"] = "windowed"
     """windowed: MiniMax's. fifo: a window of 1. greedy: no window and no span, whatever is done first (drifts to what
     is quick, and its staleness has no bound but max_staleness). sync: a batch starts when the last one is published."""

@@ -51,7 +51,7 @@ def save_state(
         save_checkpoint(plain(trainer.model), partial / _MODEL, model_type=model_type, tokenizer_from=tokenizer_from)
         save_file({name: tensor.contiguous() for name, tensor in _tensors(trainer).items()}, partial / _TENSORS)
         told = {"steps": trainer.steps, "lora": trainer.config.lora is not None, "more": more or {}}
-        (partial / _JSON).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        (partial / _JSON).write_text(json.dumps(told) + "\n", encoding="utf-8")
         partial.chmod(0o755)
         partial.rename(folder)
     except (OSError, SafetensorError) as error:

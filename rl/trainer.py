@@ -31,6 +31,8 @@ from rl.sample import TrainingSample
 
 
 class TrainerConfig(Frozen):
+    """How a batch is learnt from."""
+
     optimizer: OptimizerConfig
     objective: ObjectiveConfig = ObjectiveConfig()
     mismatch: MismatchLimits = MismatchLimits()

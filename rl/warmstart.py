@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agentgym.errors import UsageError
 from agentgym.store import TrajectoryStore
+from agentgym.synthesis.repairs.family import draft
 from policy.chat import Renderer
 from policy.model import Decoder
 from rl.cispo import ObjectiveConfig
@@ -41,11 +42,17 @@ def warm_up(
     demonstrations = endless(config.demonstrations, renderer, seed=seed)
     for step in range(1, config.steps + 1):
         batch = [next(demonstrations) for _ in range(config.batch_samples)]
-        metrics = student.train_step(
-            [TrainingSample.demonstration(*each, rollout=n, group=n) for n, each in enumerate(batch)]
-        )
+        metrics = student.train_step([to_imitate(each, config.prompt_weight, n) for n, each in enumerate(batch)])
         if not told(step, metrics):
             return
+
+
+def to_imitate(shown: Demonstration, prompt_weight: float, number: int) -> TrainingSample:
+    """A demonstration, number so and so of its batch, whose replies weigh 1."""
+    if not prompt_weight:
+        return TrainingSample.demonstration(*shown, rollout=number, group=number)
+    weights = [1.0 if of_reply else prompt_weight for of_reply in shown.loss_mask[1:]]
+    return TrainingSample(shown.ids, [False] + [True] * len(weights), weights, None, number, number)
 
 
 def endless(spec: str, renderer: Renderer, *, seed: int) -> Iterator[Demonstration]:
@@ -69,9 +76,8 @@ def taught(path: Path, renderer: Renderer) -> list[Demonstration]:
 
 
 def _of_repairs(source: RepairsSource, renderer: Renderer, rng: random.Random) -> Iterator[Demonstration]:
-    names = [candidate.name for candidate in source.candidates]
     while True:
-        yield demonstrate(source.repair(rng.choice(names), rng.getrandbits(31)), renderer)
+        yield demonstrate(draft(source.split, rng), renderer)
 
 
 def _again(shown: Sequence[Demonstration], rng: random.Random) -> Iterator[Demonstration]:

@@ -257,8 +257,9 @@ def test_a_line_of_the_version_before_is_read_as_one_that_nobody_scored(store: T
     assert old["format_version"] == 2
     for key in ("checklist", "compliance", "judging"):
         del old["outcome"][key]
+    store.append(make_trajectory("pwd"))
     put(store, json.dumps({**old, "format_version": 1}) + "\n")
-    assert list(store) == [make_trajectory("ls")]
+    assert list(store) == [make_trajectory("pwd"), make_trajectory("ls")]
 
 
 def test_text_that_is_no_unicode_survives_as_a_key_too(tmp_path: Path) -> None:

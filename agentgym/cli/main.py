@@ -18,7 +18,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from agentgym import entry
-from agentgym.cli import chat, doctor, gateway, play, run, sandbox, tasks, traj, view
+from agentgym.cli import chat, doctor, gateway, play, run, sandbox, score, tasks, traj, view
 from agentgym.cli.console import fail
 from agentgym.errors import AgentGymError, UsageError
 
@@ -40,6 +40,7 @@ app.command("run")(run.run)
 app.command("play")(play.play)
 app.command("chat")(chat.chat)
 app.command("gateway")(gateway.gateway)
+app.command("score")(score.score)
 app.command("view")(view.view)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(traj.app, name="traj")

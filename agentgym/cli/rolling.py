@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from agentgym.rollout import Job, rollouts
 from agentgym.scaffold import MountingScaffold, Scaffold
 from agentgym.store import TrajectoryStore
 from agentgym.task import Task
+from agentgym.trajectory import Trajectory
 
 GRACE_S = 10.0
 """After Ctrl-C: how long the episodes that are running may take to end."""
@@ -53,6 +54,8 @@ class Run:
     timeout_s: float | None
     online: bool
     seed: int | None
+    finish: Callable[[Trajectory], Trajectory] | None = None
+    """What is done to each trajectory before it is stored."""
 
     def execute(self) -> Summary:
         """Raises UsageError and SandboxError before the first episode only."""
@@ -73,7 +76,7 @@ class Run:
         due = [job for job in due if job.task.name not in unbuilt]
         _install([job.scaffold for job in due], backend)
         config = EpisodeConfig(max_turns=self.max_turns, timeout_s=self.timeout_s, online=self.online)
-        interrupted = bool(due) and _roll_out(due, backend, store, self.parallel, config)
+        interrupted = bool(due) and _roll_out(due, backend, store, self.parallel, config, self.finish)
         keys = {job.key for job in jobs}
         newest = {trajectory.key: trajectory for trajectory in store if trajectory.key in keys}
         return Summary(out, len(jobs), tuple(newest.values()), unbuilt, interrupted, one_task=len(tasks) == 1)
@@ -122,7 +125,12 @@ def _install(scaffolds: Sequence[Scaffold], backend: Backend) -> None:
 
 
 def _roll_out(
-    jobs: Sequence[Job], backend: Backend, store: TrajectoryStore, parallel: int, config: EpisodeConfig
+    jobs: Sequence[Job],
+    backend: Backend,
+    store: TrajectoryStore,
+    parallel: int,
+    config: EpisodeConfig,
+    finish: Callable[[Trajectory], Trajectory] | None,
 ) -> bool:
     """Run the jobs and store what they leave; whether Ctrl-C cut it short."""
     stop = threading.Event()
@@ -133,7 +141,14 @@ def _roll_out(
         _ending_on_interrupt(stop, progress),
     ):
         for trajectory in rollouts(
-            jobs, backend, parallel=parallel, config=config, gateway=gateway, watch=progress.began, stop=stop
+            jobs,
+            backend,
+            parallel=parallel,
+            config=config,
+            gateway=gateway,
+            watch=progress.began,
+            finish=finish,
+            stop=stop,
         ):
             if stop.is_set() and not trajectory.settled:
                 continue  # cut off by us, not by its sandbox: as if it had never been begun

@@ -43,5 +43,7 @@ def _write_parquet(rows: Rows, path: Path) -> int:
     except ImportError:
         raise UsageError(f"{PARQUET} needs pyarrow, which is not installed: pip install 'agentgym[parquet]'") from None
     held = [dict(row) for row in rows]
+    if not held:
+        raise UsageError(f"found no row, and {PARQUET} wants one at least: the columns come from the rows")
     parquet.write_table(pyarrow.Table.from_pylist(held), path)
     return len(held)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from agentgym.viewer.chart import Plot, Unit, plot
 from agentgym.viewer.training import Series
 
-LEFT = "eta_s"
-"""Said in words."""
+WORDS = ("eta_s", "steps", "wall_s")
+"""Said in words, and not drawn."""
 OTHERS = 60
 """Charts of metrics without a place."""
 
@@ -76,6 +76,8 @@ _PARTS: Mapping[str, tuple[_Chart, ...]] = {
                hint="share of the tokens, by advantage"),
         _Chart("Mismatch", {"trainer/mismatch/k3_mean": "mean", "trainer/mismatch/k3_p95": "95 %"},
                hint="k3, nats: trainer against sampler"),
+        _Chart("Effective sample", {"trainer/effective_share": "share"}, "%", high=1.0,
+               hint="of the tokens, by their importance"),
         _Chart("Correlation", {"trainer/mismatch/pearson": "Pearson"}, low=None,
                hint="of token probabilities, trainer and sampler"),
         _Chart("Tokens of a step", {"trainer/trained_tokens": "trained", "trainer/computed_tokens": "computed"}),
@@ -87,7 +89,7 @@ _PARTS: Mapping[str, tuple[_Chart, ...]] = {
 
 def parts(series: Mapping[str, Series]) -> list[Part]:
     """All charts that the metrics fill."""
-    placed = {LEFT}
+    placed = set(WORDS)
     found = []
     for title, charts in _PARTS.items():
         part = Part(title)

@@ -12,6 +12,7 @@ from agentgym import diff
 from agentgym.call import Call
 from agentgym.protocols import Usage
 from agentgym.trajectory import Outcome, TestVerdict, Trajectory
+from agentgym.verdict import ItemVerdict, Result
 from agentgym.viewer import forks, turns
 from agentgym.viewer.action import edited_path, pretty
 from agentgym.viewer.forks import Branch
@@ -19,6 +20,7 @@ from agentgym.viewer.journal import Session
 from agentgym.viewer.message import Item
 from agentgym.viewer.turns import TurnView
 
+_ORDER: tuple[Result, ...] = ("fail", "error", "pass", "not_applicable")
 _PARTS = ("sandbox", "agent", "model", "grading", "overhead")
 
 
@@ -68,6 +70,12 @@ class EpisodeView:
     touched: Mapping[str, list[int]] = field(default_factory=dict)
     """File of the patch to the turns that edited it by a tool for that."""
     verdicts: list[Verdicts] = field(default_factory=list)
+
+    @property
+    def checklist(self) -> list[ItemVerdict]:
+        """The items, broken ones first."""
+        found = self.record.outcome.checklist if self.record and self.record.outcome else []
+        return sorted(found, key=lambda verdict: _ORDER.index(verdict.result))
 
     @property
     def branches(self) -> list[Branch]:

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from agentgym import diff
 from agentgym.index import Entry
-from agentgym.viewer import curves, episode, forks, table, turns
+from agentgym.viewer import compliance, curves, episode, forks, table, turns
 from agentgym.viewer import tokens as token_cells
 from agentgym.viewer.chart import Plot, plot
+from agentgym.viewer.compliance import Filter
 from agentgym.viewer.episode import EpisodeView
 from agentgym.viewer.passage import PIECE_CHARS
 from agentgym.viewer.runs import Folder, Run
@@ -56,6 +57,7 @@ class Pages:
         self._folder = folder
         self._process = secrets.token_hex(4)
         self._recorded = lru_cache(maxsize=2)(_recorded)
+        self._scored = lru_cache(maxsize=2)(compliance.scored)
         self._templates = templates()
 
     def runs(self) -> Page:
@@ -84,6 +86,17 @@ class Pages:
         """The episodes of a run. Raises NotFound."""
         run = self._run(name)
         return self._page("run.html", f"{run.stamp}{query.text()}", partial(_run_values, run, query), run=run)
+
+    def compliance(self, name: str, wanted: Filter) -> Page:
+        """How the agents of a run kept to their checklists. Raises NotFound."""
+        run = self._run(name)
+        if not any(entry.is_scored for entry in run.entries):
+            run.wait()
+        if not any(entry.is_scored for entry in run.entries):
+            raise NotFound(f"no episode of {name} was scored by a checklist; `agentgym score {name}` does so")
+        return self._page(
+            "compliance.html", f"{run.stamp}{wanted.text()}", partial(self._compliance_values, run, wanted), run=run
+        )
 
     def episode(self, name: str, which: str, query: table.Query, first: int) -> Page:
         """An episode, with a page of its turns. Raises NotFound."""
@@ -214,6 +227,18 @@ class Pages:
         """The address of an episode."""
         return f"/{quote(run.name)}/{quote(which, safe='')}"
 
+    def _compliance_values(self, run: Run, wanted: Filter) -> dict[str, Any]:
+        known = self._scored(run, run.stamp)
+        rows = compliance.broken([*known.runs.items()], wanted)
+        return {
+            "report": known.report,
+            "wanted": wanted,
+            "n_rows": len(rows),
+            "rows": rows[wanted.first - 1 : wanted.first - 1 + compliance.PAGE],
+            "page_rows": compliance.PAGE,
+            "page_turns": turns.PAGE,
+        }
+
     def _episode_values(
         self, run: Run, which: str, number: int | None, query: table.Query, first: int
     ) -> dict[str, Any]:
@@ -282,18 +307,22 @@ class _TrainingRow:
     reward_last: float | None
     heldout: tuple[float | None, float | None]
     """First and last success on tasks that are never trained on."""
+    n_steps: float | None
+    """Train steps that the run is to have."""
     left_s: float | None
     """Seconds that the trainer expects to need still; None: it is over."""
 
     @classmethod
     def of(cls, training: Training) -> _TrainingRow:
         series = training.series
-        reward, heldout, left = (series.get(name) for name in ("reward/mean", "success/heldout", "eta_s"))
+        names = ("reward/mean", "success/heldout", "steps", "eta_s")
+        reward, heldout, steps, left = (series.get(name) for name in names)
         return cls(
             training=training,
             reward=plot({"reward": reward}) if reward else None,
             reward_last=reward.last if reward else None,
             heldout=(heldout.first, heldout.last) if heldout else (None, None),
+            n_steps=steps.last if steps else None,
             left_s=left.last if left and not training.is_over else None,
         )
 
@@ -318,6 +347,7 @@ def _run_values(run: Run, query: table.Query) -> dict[str, Any]:
     return {
         "query": query,
         "n_all": len(entries),
+        "n_scored": sum(entry.is_scored for entry in entries),
         "n_rows": len(rows),
         "rows": rows[start : start + table.PAGE],
         "start": start,

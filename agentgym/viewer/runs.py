@@ -13,10 +13,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from agentgym import gateway
 from agentgym.errors import UsageError
 from agentgym.index import Entry, TrajectoryIndex
 from agentgym.lines import LineFile
+from agentgym.scoring.report import ScoredRun
 from agentgym.trajectory import Trajectory
 from agentgym.viewer import training
 from agentgym.viewer.journal import Journal, Session
@@ -103,6 +106,13 @@ class Run:
     def read(self, entry: Entry) -> Trajectory:
         """A recorded episode, whole. Raises UsageError, OSError."""
         return self._index.read(entry)
+
+    def scored(self, entry: Entry) -> ScoredRun:
+        """What a report needs of a recorded episode. Raises UsageError, OSError."""
+        try:
+            return ScoredRun.model_validate_json(self.line(entry))
+        except ValidationError:  # text that is no Unicode, which this parser refuses
+            return ScoredRun.model_validate(self.read(entry))
 
     def line(self, entry: Entry) -> bytes:
         """The same as it is in the file, JSON. Raises UsageError, OSError."""

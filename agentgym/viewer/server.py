@@ -16,9 +16,11 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from agentgym.errors import AgentGymError, UsageError
+from agentgym.viewer.compliance import Filter
 from agentgym.viewer.pages import NotFound, Page, Pages
 from agentgym.viewer.runs import Folder
 from agentgym.viewer.table import Query
+from agentgym.viewer.templating import STATIC
 
 HOST = "127.0.0.1"
 NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -35,7 +37,6 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 
-_STATIC = Path(__file__).parent / "static"
 _RUN = r"/{run:.+\.jsonl(?:\.gz)?}"
 _TRAINING = r"/{training:(?:.+/)?metrics\.jsonl}"
 _EPISODE = _RUN + r"/{which:\d{1,9}|live-[^/]+}"
@@ -47,15 +48,16 @@ def application(folder: Path) -> web.Application:
     site = _Site(Pages(runs))
     app = web.Application(middlewares=[site.guard])
     app.router.add_get("/", site.runs)
-    for file in _STATIC.iterdir():
+    for file in STATIC.iterdir():
         app.router.add_get(f"/-/{file.name}", _static(file))
-    app.router.add_get("/favicon.ico", _static(_STATIC / "icon.svg"))  # asked for where a page cannot name it: raw JSON
+    app.router.add_get("/favicon.ico", _static(STATIC / "icon.svg"))  # asked for where a page cannot name it: raw JSON
     app.router.add_get(_EPISODE, site.episode)
     app.router.add_get(_EPISODE + "/raw", site.raw)
     app.router.add_get(_EPISODE + "/text", site.text)
     app.router.add_get(_EPISODE + r"/tokens/{call:\d{1,9}}", site.tokens)
     app.router.add_get(_EPISODE + r"/calls/{call:\d{1,9}}", site.branch)
     app.router.add_get(_EPISODE + r"/patch/{file:\d{1,9}}", site.file)
+    app.router.add_get(_RUN + "/compliance", site.compliance)
     app.router.add_get(_TRAINING, site.training)
     app.router.add_get(_RUN, site.run)
     app.on_response_prepare.append(_add_headers)
@@ -105,6 +107,10 @@ class _Site:
     async def run(self, request: web.Request) -> web.StreamResponse:
         name, query = request.match_info["run"], Query.read(request.query)
         return await _answer(request, lambda: self._pages.run(name, query))
+
+    async def compliance(self, request: web.Request) -> web.StreamResponse:
+        name, wanted = request.match_info["run"], Filter.read(request.query)
+        return await _answer(request, lambda: self._pages.compliance(name, wanted))
 
     async def training(self, request: web.Request) -> web.StreamResponse:
         return await _answer(request, lambda: self._pages.training(request.match_info["training"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from markupsafe import Markup
 
 from agentgym.viewer import chart, format, prose, table
 from agentgym.viewer.visible import visible
+
+STATIC = Path(__file__).parent / "static"
 
 
 @cache

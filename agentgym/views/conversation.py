@@ -91,14 +91,15 @@ def branches(calls: Sequence[Call]) -> list[Branch]:
 def main_line(found: Sequence[Branch]) -> list[Branch]:
     """Of `branches` those that are the main conversation, in order: more than one where its history was rewritten.
 
-    It is the one with tools that has the most replies; and those with the same tools and system prompt that were over
-    when it began, or began when it was over, as after compaction. What they have in common, as after edits, aside.
+    It is the one with tools that has the most replies; and those with the same tools, and its system prompt or its
+    replies in their history, that were over when it began, or began when it was over, as after compaction or when the
+    agent's program is started again. What they have in common, as after edits, aside.
     """
     if not found:
         return []
     main = max(found, key=lambda branch: (bool(branch.tools), len(branch.replies), -branch.end))
     line = [main]
-    kin = [branch for branch in found if branch is not main and _opening(branch) == _opening(main)]
+    kin = [branch for branch in found if branch is not main and _akin(branch, main)]
     for branch in sorted(kin, key=lambda branch: -len(branch.replies)):
         if all(_take_turns(branch, other) for other in line):
             line.append(branch)
@@ -169,8 +170,28 @@ def _take_turns(one: Branch, other: Branch) -> bool:
     return max(a) < min(b) or max(b) < min(a)
 
 
-def _opening(branch: Branch) -> tuple[list[str], list[Message]]:
-    """What an agent keeps through all of its work."""
-    names = sorted(tool.get("function", tool).get("name", "") for tool in branch.tools)
-    system = [said.message for said in branch.said if said.message["role"] == "system"]
-    return names, system[:1]
+def _akin(one: Branch, other: Branch) -> bool:
+    """Whether both may be of one agent: it keeps its tools, and its system prompt or its history."""
+    if _tool_names(one) != _tool_names(other):
+        return False
+    return _system(one) == _system(other) or _goes_on(one, other) or _goes_on(other, one)
+
+
+def _goes_on(later: Branch, earlier: Branch) -> bool:
+    """Whether a reply of the one is sent as history in the other."""
+    history = [said.message for said in later.said if not said.sampled and said.message["role"] == "assistant"]
+    replies = [said.message for said in earlier.said if said.sampled]
+    return not {_mark(message) for message in history}.isdisjoint(_mark(message) for message in replies)
+
+
+def _mark(message: Message) -> tuple[str, ...]:
+    """By which a reply is known again, whatever the agent did to its blanks: its calls' ids, else its text."""
+    return tuple(call["id"] for call in message.get("tool_calls") or ()) or (str(message["content"]).strip(),)
+
+
+def _tool_names(branch: Branch) -> list[str]:
+    return sorted(tool.get("function", tool).get("name", "") for tool in branch.tools)
+
+
+def _system(branch: Branch) -> list[Message]:
+    return [said.message for said in branch.said if said.message["role"] == "system"][:1]

@@ -23,12 +23,17 @@ COMMANDS = {
     "--timeout-s",
     "sandbox": "--help",
     "sandbox prune": "--help --images --sandbox",
+    "score": "SUITE|RUN.jsonl --against --answers --attempts --help --json --judge --judge-all --judge-option "
+    "--max-turns --model --online --option --out --parallel --price --rule --sandbox --scaffold --seed "
+    "--stats --timeout-s --votes",
+    "sft": "CONFIG --help --json --out --seed",
     "tasks": "--help",
     "tasks check": "TASK --help --json --parallel --quick --repeats --sandbox",
     "tasks list": "PATTERN --help --json --kind --split",
     "tasks new": "NAME --from --help --into --kind --licence --patch --sandbox",
     "tasks show": "TASK --help --json",
     "tasks tests": "TASK --help --json --sandbox",
+    "train": "CONFIG --dry-run --help --json --out --resume --seed --simulate",
     "traj": "--help",
     "traj diff": "A FILE [B] --help --json",
     "traj export": "FILE [ID] --format --help --out --validate",

@@ -236,6 +236,7 @@ def test_what_nobody_learns_from_is_left_out_of_samples(traj: Run, tmp_path: Pat
         (["export", "two.jsonl", "--format", "samples"], "trajectory aaaa: call 0 has no token ids: its model does not show"),
         (["export", "two.jsonl", "--format", "samples", "--out", "out.jsonl"], "trajectory aaaa: call 0 has no token ids"),
         (["export", "two.jsonl", "bbbb", "--format", "samples"], "trajectory bbbb has no calls on record"),
+        (["export", "two.jsonl", "--format", "training", "--out", "a.parquet"], "trajectory aaaa: call 0 has no token ids"),
         (["export", "two.jsonl", "--format", "messages", "--out", "a.parquet"], "a.parquet: messages is no table; wanted .jsonl"),
         (["export", "two.jsonl", "--format", "raw"], "two.calls.jsonl: no such file; it is written beside"),
         (["export", "two.jsonl", "--format", "pdf"], "invalid value for '--format'"),

@@ -362,7 +362,7 @@ def test_reasoning_and_tool_calls_are_read(ended: FinishReason, finish_reason: s
     [
         ("smolm2", {}, r'no known name \(smollm2\), did you mean "smollm2"'),
         ("smollm2", {"temprature": 1}, r'no option "temprature" \(nearest known option: "temperature"\)'),
-        ("smollm2", {"zzz": 1}, r'no option "zzz" \(known: cache_tokens, device, dtype, max_tokens'),
+        ("smollm2", {"zzz": 1}, r'no option "zzz" \(known: cache_tokens, device, dtype, kv_on_update, max_tokens'),
         ("smollm2", {"top_p": 0}, "option top_p: Input should be greater than 0, found 0"),
         (
             "smollm2",

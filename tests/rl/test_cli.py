@@ -77,7 +77,9 @@ def test_train_in_sandboxes(tmp_path: Path, policy: Path, capsys: pytest.Capture
         unavailable("namespaces", "no namespaces here")
     tables: dict[str, Any] = {
         "warmstart": IMITATION,
-        "rollouts": {"barren_groups_max": 3, "parallel": 4},
+        "rollouts": {"barren_groups_max": 2, "group_size": 2, "parallel": 4},
+        "scheduler": {"concurrency": 1},
+        "heldout": {"tasks": 2},
         "run": {"keep_episodes_share": 1.0},
     }
     run = tmp_path / "run"

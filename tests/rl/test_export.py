@@ -68,6 +68,13 @@ def test_what_cannot_be_compared_is_left_out_and_told_of() -> None:
     ]
 
 
+def test_a_rollout_that_was_run_again_stays_in_its_group() -> None:
+    first, second = made("a", 1.0, 0.0)
+    lost = first.model_copy(update={"stop_reason": StopReason.SANDBOX_LOST, "outcome": None})
+    found = list(rows([lost, second, first], warn=lambda text: None))
+    assert [(row.group, row.reward) for row in found] == [(0, 0.0), (0, 1.0)]
+
+
 def test_rows_survive_json() -> None:
     for row in rows(made("a", 1.0, 0.0), warn=quiet):
         assert Row.model_validate_json(row.model_dump_json()) == row

@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import threading
+import time
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,14 @@ import pytest
 import torch
 
 import rl.state
+from agentgym.backends import make_backend
+from agentgym.cli.main import call
 from rl.errors import StateError
 from rl.observe.jsonl import read
+from rl.run_folder import RunFolder
+from tests.require import unavailable
 from tests.rl import even
+from tests.rl.test_config import written
 from tests.rl.test_loop import slots
 
 STEPS = 8
@@ -85,7 +92,7 @@ def test_killed_anywhere(tmp_path: Path, policy: Path, processes: ForkServerCont
     ):
         process = processes.Process(target=killed, args=(folder, policy, where, times))
         process.start()
-        process.join(60)
+        process.join(300)
         assert process.exitcode == -signal.SIGKILL, (where, times)
     newest = max((folder / "states").glob("[0-9]*"))
     assert int(newest.name) >= 2
@@ -117,3 +124,28 @@ def test_as_if_it_had_never_stopped(tmp_path: Path, policy: Path) -> None:
     even.run(tmp_path / "parts", config(policy, **settings), even.alternating)
     whole, parts = ((tmp_path / name / "groups.jsonl").read_text() for name in ("whole", "parts"))
     assert parts == whole
+
+
+def command(file: Path, folder: Path, said: Path) -> None:
+    """In a process of its own, whose stderr goes to `said`."""
+    os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 2)
+    sys.exit(call(["train", str(file), "--out", str(folder)]))
+
+
+def test_ctrl_c_saves_a_state_and_says_how_to_go_on(tmp_path: Path, policy: Path, processes: ForkServerContext) -> None:
+    """In the middle of waiting for a batch that never comes: this policy earns nothing."""
+    if not all(check.ok for check in make_backend("namespaces").doctor()):
+        unavailable("namespaces", "no namespaces here")
+    run = RunFolder(tmp_path / "run")
+    file = written(tmp_path, policy, heldout={"tasks": 1}, scheduler={"concurrency": 1}, rollouts={"parallel": 2})
+    process = processes.Process(target=command, args=(file, run.path, tmp_path / "said"))
+    process.start()
+    deadline_s = time.monotonic() + 300
+    while not (run.states / "000000").exists() and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    os.kill(process.pid or 0, signal.SIGINT)
+    process.join(300)
+    assert process.exitcode == 130
+    assert f"go on with `agentgym train --resume {run.path}`" in (tmp_path / "said").read_text()
+    assert [record.kind for record in read(run.metrics)] == ["start", "heldout", "end"]
+    assert not run.scratch.exists()

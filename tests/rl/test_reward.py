@@ -20,6 +20,13 @@ def test_all_terms() -> None:
     assert got == pytest.approx([-0.1, 0.05 + 1.0 - 0.5 + 0.2 / 3])
 
 
+def test_compliance_is_a_channel_that_nobody_hears_unless_it_is_weighed() -> None:
+    assert call_rewards(1.0, [0.0], RewardConfig(), compliance=0.5) == [1.0]
+    weighed = RewardConfig(compliance_weight=0.4)
+    assert call_rewards(0.0, [0.0, 0.0], weighed, compliance=0.5) == [0.0, 0.2]
+    assert call_rewards(1.0, [0.0], weighed) == [1.0]  # there is no checklist
+
+
 def test_failing_quickly_earns_nothing() -> None:
     config = RewardConfig(speed_weight=1.0)
     assert call_rewards(0.0, [0.0], config, completion_s=1.0, baseline_s=100.0) == [0.0]

@@ -15,6 +15,7 @@ from agentgym.errors import ModelError
 from agentgym.protocols import StopReason
 from agentgym.trajectory import Failure, Outcome, Timing, Trajectory
 from tests.trajectories import NOON
+from tests.viewer.compliances import suite
 from tests.viewer.conftest import serving
 from tests.viewer.episodes import called, journal, opened, rich, write
 from tests.viewer.trainings import curve, tell
@@ -55,6 +56,7 @@ def main(into: Path) -> None:
         journal(folder / "smollm2.calls.jsonl", opened("e1", task=TASKS[3]), called(rich().calls[0], 0))
         tell(folder / "quickstart" / "metrics.jsonl", *curve(400)[:-40])
         write(folder / "quickstart" / "episodes.jsonl", *episodes(random.Random(4)))
+        write(folder / "octo.jsonl", *suite(random.Random(5), 36))
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         with serving(folder) as address:
             page = browser.new_page(viewport={"width": 1200, "height": 720})
@@ -63,6 +65,8 @@ def main(into: Path) -> None:
             page.goto(f"{address}/quickstart/metrics.jsonl")
             page.locator(".plot").first.hover()
             page.screenshot(path=into / "viewer-training.png")
+            page.goto(f"{address}/octo.jsonl/compliance")
+            page.screenshot(path=into / "viewer-compliance.png")
             page.emulate_media(color_scheme="dark")
             page.goto(f"{address}/smollm2.jsonl/0")
             page.keyboard.press("t")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 from agentgym.trajectory import Outcome
 from tests.require import unavailable
+from tests.viewer.compliances import suite
 from tests.viewer.conftest import serving
 from tests.viewer.episodes import called, hostile, journal, large, many, opened, rich, write
 from tests.viewer.trainings import curve, line, tell
@@ -334,3 +336,29 @@ CONTRAST = """() => {
   }
   return [...new Set(poor)].slice(0, 10);
 }"""
+
+
+# ---------------------------------------------------------------------------------------------------- compliance
+
+
+def test_a_number_leads_to_the_turn_that_broke_the_rule(page: Any, address: str, tmp_path: Path) -> None:
+    write(tmp_path / "octo.jsonl", *suite(random.Random(5)))
+    page.goto(f"{address}/octo.jsonl")
+    page.get_by_role("link", name="scored by checklists").click()
+    row = page.locator("#sources tbody tr", has_text="memory")
+    row.get_by_role("link").last.click()
+    page.wait_for_url(re.compile(r"source=memory.*#items"))
+    rows = page.locator(".broken > li")
+    n_broken = rows.count()
+    assert n_broken == int(page.locator("#items-title .hint").inner_text()) > 0
+    assert {
+        rows.nth(n).locator(".hint").first.inner_text().split(" · ")[1:3] == ["tools", "memory"]
+        for n in range(n_broken)
+    } == {True}
+    place = rows.first.locator(".evidence a")
+    turn = place.inner_text()
+    place.click()
+    page.wait_for_url(re.compile(r"/octo\.jsonl/\d+\?turns=1#t\d$"))
+    assert page.locator(":target h3").first.inner_text().lower() == turn
+    page.locator("#checklist").get_by_role("link", name=turn).first.click()
+    assert page.url.endswith(f"#t{turn.split()[1]}")

@@ -21,7 +21,7 @@ def test_each_metric_has_its_place(tmp_path: Path) -> None:
     assert found["Learning"]["Loss"] == ["policy"]
     assert found["Other metrics"] == {"trainer/sharing": ["sharing"]}
     drawn = [label for part in found.values() for labels in part.values() for label in labels]
-    assert len(drawn) == len(training.series) - 1  # eta_s is said in words
+    assert len(drawn) == len(training.series) - 2  # eta_s and steps are said in words
 
 
 def test_strange_metrics_are_shown_up_to_a_number() -> None:

@@ -47,7 +47,15 @@ def test_a_training_run_and_its_sampled_episodes(tmp_path: Path, client: httpx.C
     assert re.search(r"quick training 40 0\.\d+ 27% → 59.9%", " ".join(runs.text.split()))
     assert "No trajectories" not in runs.text
     page = get(client, "/quick/metrics.jsonl")
-    for said in ("Reward", "held-out 59.9%", "Staleness", "Gradient norm", "one engine was lost", "seed = 17"):
+    for said in (
+        "40 of 40",
+        "Reward",
+        "held-out 59.9%",
+        "Staleness",
+        "Gradient norm",
+        "one engine was lost",
+        "seed = 17",
+    ):
         assert said in " ".join(page.text.split()), said
     assert {"/quick/episodes.jsonl", "/quick/episodes.jsonl/0", "/quick/episodes.jsonl/1"} <= set(page.links())
     labels = [value for tag, name, value in page.attributes if (tag, name) == ("svg", "aria-label")]

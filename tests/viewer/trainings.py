@@ -30,7 +30,10 @@ def tell(path: Path, *lines: dict[str, Any]) -> Path:
 def curve(n_steps: int, seed: int = 0) -> list[dict[str, Any]]:
     """A run as it might be: the reward rises, and everything else is as noisy as it is."""
     die = random.Random(seed)
-    lines = [line("start", 0, "from nothing"), line("heldout", 0, success__heldout=0.27, success__unseen=0.09)]
+    lines = [
+        line("start", 0, "from nothing", steps=n_steps),
+        line("heldout", 0, success__heldout=0.27, success__unseen=0.09),
+    ]
     for step in range(1, n_steps + 1):
         skill = 1 - math.exp(-2 * step / n_steps)
         lines.append(line("step", step, **figures(die, skill, n_steps - step)))

@@ -45,6 +45,18 @@ def test_a_subagent_with_the_same_prompt_and_tools_is_not_the_main_line() -> Non
     assert [branch.end for branch in main_line(branches(agent.calls))] == [2]
 
 
+def test_an_agent_that_is_started_again_goes_on_though_its_system_prompt_changed() -> None:
+    agent = Recording.of(
+        calling(("a", "bash", {})), saying("Done."), calling(("b", "bash", {})), saying("Done."), saying("Other."),
+    )  # fmt: skip
+    said = agent.ask([system("At commit 1."), user("Fix it.")], [BASH])
+    said = agent.ask([*said, result("a", "x")], [BASH])
+    again = agent.ask([system("At commit 2."), *said[1:], user("Once more.")], [BASH])
+    agent.ask([*again, result("b", "x")], [BASH])
+    agent.ask([system("Another agent."), user("Fix it.")], [BASH])
+    assert [branch.end for branch in main_line(branches(agent.calls))] == [1, 3]
+
+
 def test_what_was_never_answered_is_in_no_conversation() -> None:
     failed = Call(messages=[user("a")], error="the server is down", started_at=NOON)
     assert branches([failed]) == []

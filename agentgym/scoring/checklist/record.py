@@ -31,6 +31,8 @@ class ToolUse:
     id: str
     observation: str
     """As the model read it."""
+    refused: bool = False
+    """The scaffold did not carry it out: the arguments were wrong, or its own rules forbade it."""
 
     def argument(self, name: str) -> Any:
         """None where it is not given."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, reduce
 
 from agentgym.protocols import Message
 from agentgym.scoring.checklist.effects import Effect, effects
 from agentgym.scoring.checklist.files import FileDelta, read_patch
 from agentgym.scoring.checklist.names import action_of, command_in, new_text_in, path_in
-from agentgym.scoring.checklist.record import Action, Event, Record, Reply, ToolUse
-from agentgym.scoring.checklist.shell import commands
+from agentgym.scoring.checklist.record import Event, Record, Reply, ToolUse
+from agentgym.scoring.checklist.shell import run
 from agentgym.trajectory import StepRecord, Trajectory
 from agentgym.views.conversation import Conversations, all_said, conversations, offered_tools
 from agentgym.views.turns import recorded_turns, text_of
@@ -21,6 +21,14 @@ from agentgym.views.turns import recorded_turns, text_of
 _REMINDER = re.compile(r"<system-reminder>(.*?)</system-reminder>", re.DOTALL)
 _FENCED = re.compile(r"^(`{3,})(?:bash|sh)[ \t]*\n.*?^\1`*[ \t]*$", re.DOTALL | re.MULTILINE)
 _WORKDIR = re.compile(r"(?:orking directory: |You are in `|pwd\n+)(/[^\s`]*)")
+_COMPACT = "compact"
+"""The step by which a scaffold says that a reply was a summary for the agent itself."""
+_REFUSAL = re.compile(
+    r"\s*(?:<tool_use_error>|error\b(?!: exit code)|bad arguments\b|there is no (?:tool|file)\b)", re.IGNORECASE
+)
+"""How scaffolds begin their answer to a call that they did not carry out."""
+_NEW_SHELLS = ("kilo", "droid")
+"""Scaffolds that run each command in a shell of its own."""
 _HEAD_CHARS = 400
 """Of an instruction, by which it is known again: some scaffolds cut what is long."""
 
@@ -41,49 +49,56 @@ def record_of(
     uses = [(reply, use) for reply in replies for use in reply.uses]
     home = workdir or _workdir(messages, [path_in(use.arguments) for _, use in uses], files or ())
     events: list[Event] = []
+    folders = {True: "", False: ""}
+    """Of the shells of the main conversation and of the others."""
     for reply, use in uses:
-        for action, path, text, by_shell in _done(use):
-            inside = _relative(path, home)
-            events.append(Event(len(events), action, reply, use, inside, text, by_shell))
+        if trajectory.scaffold in _NEW_SHELLS:
+            folders[reply.main] = ""
+        done, folders[reply.main] = _done(use, folders[reply.main])
+        for effect, by_shell in done:
+            path, text = _relative(effect.path, home), effect.text or ""
+            events.append(Event(len(events), effect.action, reply, use, path, text, by_shell))
     asked = tuple(instructions) or (_first_asked(messages),)
-    reminders = dict.fromkeys(
-        text.strip()
-        for message in messages
-        if message["role"] == "user"
-        for text in _REMINDER.findall(text_of(message))
-    )
-    return Record(replies, tuple(events), files, asked, tuple(reminders))
+    return Record(replies, tuple(events), files, asked, tuple(_reminders(messages, (given or {}).values())))
 
 
 def _replies(trajectory: Trajectory, found: Conversations, instructions: Sequence[str]) -> Iterator[Reply]:
     turns = recorded_turns(trajectory, found.calls, found.line)
     numbers = {id(turn): number for number, turn in enumerate(trajectory.turns)}
     main = {call for branch in found.line for call in branch.replies}
-    heads = [_squeezed(text)[:_HEAD_CHARS] for text in instructions]
-    query = stretch = 0
+    asked = [_squeezed(text) for text in instructions]
+    query, stretch = -1, 0
     before: int | None = None
     for number, index in enumerate(sorted(turns)):
         turn = turns[index]
         if index in main:
             opened = _squeezed("\n".join(_newly_said(found, index)))
-            while query + 1 < len(heads) and heads[query + 1] in opened:
-                query, opened = query + 1, opened.partition(heads[query + 1])[2]
+            while query + 1 < len(asked) and (rest := _past(asked[query + 1], opened)) is not None:
+                query, opened = query + 1, rest
+            query = max(query, 0)  # the first is there, whatever the scaffold made of its text
             stretch += before is not None and _compacted(found, before, index)
             before = index
-        steps = turn.steps
-        as_text = not any(step.id for step in steps)
-        uses = tuple(_use(step) for step in steps if step.name or not isinstance(step.arguments, Mapping))
+        sums_up = any(step.name == _COMPACT for step in turn.steps)
+        uses = tuple(_use(step) for step in turn.steps if step.name not in ("", _COMPACT))
         yield Reply(
             number=number,
             call=index,
             turn=numbers.get(id(turn)),
-            query=query,
+            query=max(query, 0),
             stretch=stretch,
-            main=index in main and not any(step.name == "compact" for step in steps),  # a summary is for itself
-            text=_text(turn.message, uses, as_text=as_text and bool(uses)),
-            uses=tuple(use for use in uses if use.name not in ("compact", "")),
+            main=index in main and not sums_up,
+            text=_text(turn.message, uses),
+            uses=uses,
             offered=offered_tools(found.calls, index),
         )
+
+
+def _past(asked: str, said: str) -> str | None:
+    """What follows an instruction in what is said; None where it is not there."""
+    for known in (asked, asked[:_HEAD_CHARS]):
+        if known and known in said:
+            return said.partition(known)[2]
+    return None
 
 
 def _newly_said(found: Conversations, index: int) -> Iterator[str]:
@@ -105,32 +120,33 @@ def _n_replies(found: Conversations, index: int) -> int:
 
 
 def _use(step: StepRecord) -> ToolUse:
-    return ToolUse(step.name, action_of(step.name), step.arguments, step.id, step.observation)
+    refused = step.is_error or _REFUSAL.match(step.observation) is not None
+    return ToolUse(step.name, action_of(step.name), step.arguments, step.id, step.observation, refused)
 
 
-def _text(message: Message, uses: Sequence[ToolUse], *, as_text: bool) -> str:
+def _text(message: Message, uses: Sequence[ToolUse]) -> str:
     text = text_of(message).rpartition("</think>")[2]
-    if as_text:
+    if uses and not any(use.id for use in uses):  # its commands are written as text
         text = _FENCED.sub("", text)
     handed_in = [use.argument(key) for use in uses if use.action == "submit" for key in ("message", "result")]
     return "\n\n".join(filter(None, [text.strip(), *(said for said in handed_in if isinstance(said, str))]))
 
 
-def _done(use: ToolUse) -> Iterator[tuple[Action, str, str, bool]]:
-    """What a tool call did: itself first, then what its shell command does."""
-    command = command_in(use.arguments) if use.action == "shell" else ""
+def _done(use: ToolUse, folder: str) -> tuple[list[tuple[Effect, bool]], str]:
+    """What a tool call did, itself first, then what its command does; and the folder that the shell is left in."""
     if use.action == "skill":
         name = use.argument("skill") or use.argument("name") or use.argument("command")
-        yield "skill", "", str(name or ""), False
-    else:
-        yield use.action, path_in(use.arguments), command or new_text_in(use.arguments), False
-    for effect in _effects(command) if command else ():
-        yield effect.action, effect.path, effect.text or "", True
+        return [(Effect("skill", text=str(name or "")), False)], folder
+    command = command_in(use.arguments) if use.action == "shell" else ""
+    itself = Effect(use.action, path_in(use.arguments), command or new_text_in(use.arguments))
+    inner, folder = _effects(command, folder) if command else ((), folder)
+    return [(itself, False), *((effect, True) for effect in inner)], folder
 
 
 @lru_cache(maxsize=4096)
-def _effects(command: str) -> tuple[Effect, ...]:
-    return tuple(effect for one in commands(command) for effect in effects(one))
+def _effects(command: str, folder: str) -> tuple[tuple[Effect, ...], str]:
+    found, folder = run(command, folder)
+    return tuple(effect for one in found for effect in effects(one)), folder
 
 
 def _workdir(messages: Sequence[Message], paths: Sequence[str], files: Sequence[FileDelta]) -> str:
@@ -150,6 +166,18 @@ def _relative(path: str, home: str) -> str:
     if home and (path == home or path.startswith(home + "/")):
         return path[len(home) + 1 :] or "."
     return path
+
+
+def _reminders(messages: Sequence[Message], given: Iterable[str]) -> dict[str, None]:
+    """Each once, without the project's files, which some scaffolds show in them."""
+    found = dict.fromkeys(
+        text
+        for message in messages
+        if message["role"] == "user"
+        for text in _REMINDER.findall(text_of(message))
+    )  # fmt: skip
+    files = [text.strip() for text in given if text.strip()]
+    return dict.fromkeys(reduce(lambda text, file: text.replace(file, " "), files, text).strip() for text in found)
 
 
 def _first_asked(messages: Sequence[Message]) -> str:

@@ -1,7 +1,7 @@
 """Kinds of checks, registered and read by name: each is a table of arguments that looks at a record.
 
     check = {kind = "no_emoji"}
-    check = {kind = "all", checks = [{kind = "tests_run"}, {kind = "commit_made"}]}
+    check = {kind = "all", checks = [{kind = "tests_run"}, {kind = "commit_count"}]}
 
 It knows no kind: those are in `kinds/`.
 """

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 _HEREDOC = re.compile(r"<<-?[ \t]*(['\"]?)(\w+)\1(.*?)\n(.*?)^[ \t]*\2[ \t]*$", re.DOTALL | re.MULTILINE)
 _SUBSTITUTED = re.compile(r"\$\(\s*cat\s+\x01(\d+)\x01\s*\)")
@@ -54,8 +55,13 @@ class Command:
         return posixpath.normpath(posixpath.join(self.folder, path)) if path else path
 
 
-def commands(text: str) -> list[Command]:
-    """The simple commands in order, those of `bash -c` in their place."""
+def commands(text: str, folder: str = "") -> list[Command]:
+    """The simple commands in order, those of `bash -c` in their place; `folder`: where they begin."""
+    return run(text, folder)[0]
+
+
+def run(text: str, folder: str = "") -> tuple[list[Command], str]:
+    """As `commands`, and the folder that a shell which lives on is in afterwards."""
     bodies: list[str] = []
 
     def keep(match: re.Match[str]) -> str:
@@ -65,17 +71,23 @@ def commands(text: str) -> list[Command]:
     text = _HEREDOC.sub(keep, text.replace("\\\n", " "))
     text = _COMMENT.sub("", _SUBSTITUTED.sub("\x02\\1\x02", text))
     found: list[Command] = []
-    folder = ""
-    for tokens, piped in _split(_tokens(text)):
-        command = replace(_command(tokens, bodies), folder=folder, piped=piped)
-        if command.program == "cd" and command.operands:
-            folder = command.within(command.operands[0])
-        elif command.program in ("bash", "sh") and "-c" in command.words[:-1]:
-            inner = commands(command.words[command.words.index("-c") + 1])
-            found += [replace(one, folder=command.within(one.folder) if one.folder else folder) for one in inner]
-        elif command.words or command.outputs:
-            found.append(command)
-    return found
+    outside: list[str] = []
+    """The folders of the shells around a subshell."""
+    for part in _split(_tokens(text)):
+        if part == "(":
+            outside.append(folder)
+        elif part == ")":
+            folder = outside.pop() if outside else folder
+        else:
+            tokens, piped = part
+            command = replace(_command(tokens, bodies), folder=folder, piped=piped)
+            if command.program == "cd":
+                folder = command.within(command.operands[0]) if command.operands else folder
+            elif command.program in ("bash", "sh") and "-c" in command.words[:-1]:
+                found += commands(command.words[command.words.index("-c") + 1], folder)
+            elif command.words or command.outputs:
+                found.append(command)
+    return found, folder
 
 
 def _tokens(text: str) -> list[str]:
@@ -87,8 +99,8 @@ def _tokens(text: str) -> list[str]:
         return [token for line in text.splitlines() for token in (*line.split(), "\n")]
 
 
-def _split(tokens: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
-    """Each simple command's tokens, and whether another is piped into it."""
+def _split(tokens: Sequence[str]) -> Iterator[tuple[list[str], bool] | Literal["(", ")"]]:
+    """Each simple command's tokens, and whether another is piped into it; parentheses between them."""
     current: list[str] = []
     piped = comment = False
     for token in tokens:
@@ -97,10 +109,15 @@ def _split(tokens: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
         comment = token.startswith("#")
         if comment:
             continue
-        if token and set(token) <= set(";&|()\n") and token != "&>":
+        if token and set(token) <= set(";&|()\n"):
             if current:
                 yield current, piped
             current, piped = [], token.strip("\n") in ("|", "|&")
+            for mark in token:
+                if mark == "(":
+                    yield "("
+                elif mark == ")":
+                    yield ")"
         else:
             current.append(token)
     if current:

@@ -1,36 +1,30 @@
-"""What was found: of one check (a finding), of one item (a verdict), and where in the record it is to be seen."""
+"""What one check found, and how several findings are one. Of an item it is a verdict: `agentgym/verdict.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Result = Literal["pass", "fail", "not_applicable", "error"]
-"""error: it could not be decided, which is no pass and no fail."""
+from agentgym.verdict import Evidence, Result, Verdict
+
+__all__ = [
+    "QUOTE_CHARS",
+    "Evidence",
+    "Finding",
+    "Result",
+    "Verdict",
+    "beside",
+    "every",
+    "failed",
+    "found",
+    "passed",
+    "some",
+    "undecided",
+]
 
 QUOTE_CHARS = 200
 """Kept of a quote."""
-
-
-class Evidence(BaseModel):
-    """A place in the record. Numbers count from 0, lines from 1."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    query: int | None = None
-    """Which of the user's turns."""
-    turn: int | None = None
-    """Place in Trajectory.turns; None beside the main conversation."""
-    call: int | None = None
-    """Place in Trajectory.calls, or in its turns where it has no calls."""
-    tool_call: str = ""
-    """The tool call's id."""
-    file: str = ""
-    line: int | None = None
-    """In the file as it is at the end."""
-    quote: str = ""
 
 
 class Finding(BaseModel):
@@ -41,20 +35,6 @@ class Finding(BaseModel):
     result: Result
     why: str = ""
     evidence: tuple[Evidence, ...] = ()
-
-
-class Verdict(BaseModel):
-    """What was found of one item."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    item: str
-    """Its id."""
-    result: Result
-    why: str = ""
-    evidence: tuple[Evidence, ...] = ()
-    by_query: tuple[Result, ...] = ()
-    """One for each of the user's turns, where the item has to hold in every one."""
 
 
 def passed(why: str = "", evidence: Sequence[Evidence] = ()) -> Finding:

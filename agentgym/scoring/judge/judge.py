@@ -86,8 +86,15 @@ class Judge:
         self._model, self._answers = model, answers
         self._gateway = Gateway()
 
+    def close(self) -> None:
+        """End what the model holds open, where it does."""
+        self._gateway.close()
+        close = getattr(self._model, "close", None)
+        if close is not None:
+            close()
+
     def judge(self, questions: Sequence[Question], trajectory: Trajectory) -> Judgement:
-        """A verdict for each question; what the judge fails to decide is an error. Raises OSError (of `answers`)."""
+        """A verdict for each question; what the judge fails to decide is an error."""
         config, tally = self.config, _Tally()
         shown = transcript(trajectory, config.transcript_chars)
         given: dict[str, list[Verdict]] = {question.item: [] for question in questions}
@@ -139,7 +146,10 @@ class Judge:
         tally.add(reply.usage)
         text = reply.message["content"] or ""
         if self._answers is not None:
-            self._answers.keep(sheet.messages, model.name, text, reply.usage)
+            try:
+                self._answers.keep(sheet.messages, model.name, text, reply.usage)
+            except OSError as error:
+                raise ModelError(f"the answer cannot be kept in {self._answers.path}: {error.strerror}") from error
         return text
 
     def _judging(self, tally: _Tally, shown: Transcript) -> Judging:

@@ -45,9 +45,9 @@ class Transcript:
     cut_chars: int
     """Left out."""
 
-    @cached_property
-    def text(self) -> str:
-        return "\n\n".join(f"## {passage.title}\n{passage.text}" for passage in self.passages)
+    def text(self, mark: str = "##") -> str:
+        """The passages, each below its title, which `mark` tells from titles that an agent writes."""
+        return "\n\n".join(f"{mark} {passage.title}\n{passage.text}" for passage in self.passages)
 
     def find(self, quote: str) -> Passage | None:
         """The first passage that shows what the agent did and holds the quote, blanks aside; None: there is none."""

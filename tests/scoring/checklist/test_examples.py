@@ -10,6 +10,7 @@ import pytest
 
 from agentgym.scoring.checklist import KINDS, Checklist, check, parse_items
 from agentgym.scoring.checklist.verdict import Verdict
+from agentgym.store import TrajectoryStore
 from tests.scoring.checklist.sessions import instructions, patch_of, record
 
 FILES = sorted((Path(__file__).parent / "examples").glob("*.toml"))
@@ -57,3 +58,15 @@ def kinds_in(data: Any) -> set[str]:
         own = {data["kind"]} if isinstance(data.get("kind"), str) else set()
         return own.union(*(kinds_in(value) for value in data.values()))
     return set().union(*map(kinds_in, data)) if isinstance(data, list) else set()
+
+
+def test_no_check_breaks_on_any_recording(caplog: pytest.LogCaptureFixture) -> None:
+    """All examples' checks over all sessions that real scaffolds left: whatever they find, none breaks."""
+    checks = [example.values[0]["check"] for example in EXAMPLES]  # type: ignore[call-overload,index]
+    stated = [{"id": str(n), "source": "skill", "statement": "Do.", "check": one} for n, one in enumerate(checks)]
+    checklist = Checklist(items=parse_items({"items": stated}))
+    golden = Path(__file__).parents[2] / "golden"
+    files = [golden / "compliance" / "trajectories.jsonl", *sorted((golden / "agents").glob("*.jsonl"))]
+    results = [found.result for file in files for one in TrajectoryStore(file) for found in check(checklist, one)]
+    assert set(results) == {"pass", "fail", "not_applicable"}
+    assert caplog.text == ""

@@ -92,6 +92,19 @@ do   | submit {"message": "Printed."}
     assert [(reply.query, reply.text) for reply in found.replies] == [(0, "Parsed."), (1, "Printed.")]
 
 
+def test_an_instruction_that_stands_in_the_one_before_it() -> None:
+    session = """
+user | Look at it, then: Fix it.
+say  | Looked.
+user | Fix it.
+say  | Fixed.
+"""
+    found = record_of(record(session), instructions=instructions(session))
+    assert [reply.query for reply in found.replies] == [0, 1]
+    other = record_of(record(session), instructions=["(shown as a picture)", "Fix it."])
+    assert [reply.query for reply in other.replies] == [0, 1]
+
+
 def test_commands_that_are_written_as_text_are_no_text() -> None:
     trajectory = make_trajectory("I look.\n\n```bash\nls 🎉\n```")
     (reply,) = record_of(trajectory).replies
@@ -115,10 +128,32 @@ do   | Read {"file_path": "./src/../README.md"}
     assert [event.path for event in stated.events] == paths
 
 
+def test_a_shell_that_lives_on_stays_where_it_went() -> None:
+    session = """
+user | Fix it.
+do   | Bash {"command": "cd /app/src && ls"}
+sub  | do | Bash {"command": "cat README.md"}
+do   | Bash {"command": "sed -i s/a/b/ a.py"}
+do   | Read {"file_path": "a.py"}
+"""
+    paths = {
+        name: [event.path for event in record_of(record(session, scaffold=name), workdir="/app").events if event.path]
+        for name in ("claude-code", "kilo")
+    }
+    assert paths == {
+        "claude-code": ["README.md", "src/a.py", "a.py"],
+        "kilo": ["README.md", "a.py", "a.py"],
+    }
+
+
 def test_reminders_are_told_from_what_the_user_says() -> None:
     found = record_of(record("user | Fix it.\nsay | Done.", reminder="Be brief."))
     assert found.reminders == ("Be brief.",)
     assert found.asked == ("Fix it.",)
+    shown = record("user | Fix it.\nsay | Done.", reminder="The project says:\nKeep the changelog.\nThat is all.")
+    assert record_of(shown, given={"AGENTS.md": "Keep the changelog.\n"}).reminders == (
+        "The project says:\n \nThat is all.",
+    )
 
 
 def test_arguments_that_are_no_object_do_nothing() -> None:

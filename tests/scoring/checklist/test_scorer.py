@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from agentgym.protocols import StopReason
-from agentgym.scoring.checklist import Checklist, Verdict, check, parse_items
+from agentgym.scoring.checklist import Check, Checklist, Finding, Verdict, check, parse_items
+from agentgym.scoring.checklist.record import Record
 from agentgym.trajectory import Failure
 from tests.scoring.checklist.sessions import record
 
@@ -103,3 +104,28 @@ def test_one_fail_fails_whatever_cannot_be_told_and_an_error_is_no_pass() -> Non
         )
     ]
     assert results == ["fail", "error", "pass", "error", "error", "error"]
+
+
+class Broken(Check):
+    """A check with a fault."""
+
+    kind = "broken"
+
+    def look(self, record: Record) -> Finding:
+        raise ZeroDivisionError("oh")
+
+
+def test_a_check_that_breaks_decides_nothing_and_voids_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    broken, tested = verdicts({"check": Broken()}, {"check": TESTED})
+    assert (broken.result, broken.why) == ("error", "the check broke: ZeroDivisionError: oh")
+    assert tested.result == "pass"
+    assert "a check of kind broken broke" in caplog.text
+
+
+def test_a_record_that_is_broken_tells_nothing() -> None:
+    (item,) = parse_items({"items": [{"id": "a", "source": "skill", "statement": "Do.", "check": TESTED}]})
+    whole = record(TWO_TURNS)
+    torn = whole.model_copy(update={"calls": whole.calls[1:]})
+    (found,) = check(Checklist(items=(item,)), torn)
+    assert found.result == "error"
+    assert found.why == "the record is broken: call 0 goes on from one that comes after it"

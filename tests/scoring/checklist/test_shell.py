@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agentgym.scoring.checklist.effects import effects
-from agentgym.scoring.checklist.shell import commands
+from agentgym.scoring.checklist.shell import commands, run
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,19 @@ def test_what_commands_do(text: str, done: list[str]) -> None:
 def test_commit_messages(text: str, message: str) -> None:
     (one,) = [one for command in commands(text) for one in effects(command)]
     assert (one.action, one.text) == ("commit", message)
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("cd src", "src"),
+        ("cd src && cd shop; ls", "src/shop"),
+        ("(cd src && ls)", ""),
+        ("echo $(cd src; pwd)", ""),
+        ("bash -c 'cd src'", ""),
+        ("cd /app/src", "/app/src"),
+        ("cd src; cd ..", "."),
+    ],
+)
+def test_where_a_shell_is_afterwards(text: str, folder: str) -> None:
+    assert run(text)[1] == folder

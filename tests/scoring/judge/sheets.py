@@ -12,6 +12,7 @@ from agentgym.protocols import Message
 @dataclass(frozen=True)
 class Asked:
     fence: str
+    mark: str
     record: str
     """Between the fences."""
     beside: str
@@ -24,6 +25,8 @@ def read_sheet(messages: Sequence[Message]) -> Asked:
     system, user = (message["content"] or "" for message in messages)
     found = re.search(r"between <([^>]+)> and", system)
     assert found is not None
+    mark = re.search(r"a line that begins with (\S+)", system)
+    assert mark is not None
     before, record, after = re.split(rf"</?{found[1]}>", user)
     questions = dict(re.findall(r"^- ([A-Z]{5}): (.*)$", after, re.MULTILINE))
-    return Asked(found[1], record, before + after, questions)
+    return Asked(found[1], mark[1], record, before + after, questions)

@@ -164,6 +164,6 @@ def test_a_sheet_is_the_same_for_the_same_question_and_its_control_is_no_item() 
     assert one == same
     assert one.messages != other.messages
     asked = read_sheet(one.messages)
-    assert asked.record.strip() == shown.text
+    assert asked.record.strip() == shown.text(asked.mark)
     assert {*one.items, one.control} == {*asked.questions}
     assert one.control not in one.items

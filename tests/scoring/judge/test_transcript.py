@@ -43,24 +43,24 @@ def test_what_a_command_printed_is_evidence_whoever_tells_it() -> None:
 
 def test_what_the_agent_was_told_is_no_evidence() -> None:
     shown = transcript(make_trajectory("I obey.", instruction="Write no emoji at all."))
-    assert "Write no emoji at all." in shown.text
+    assert "Write no emoji at all." in shown.text()
     assert shown.find("Write no emoji at all.") is None
 
 
 def test_a_long_passage_is_cut_in_its_middle() -> None:
     shown = transcript(make_trajectory("a" * 10_000 + "b" * 10_000))
     assert shown.cut_chars == 20_000 - PASSAGE_CHARS
-    assert f"[{20_000 - PASSAGE_CHARS} characters are left out here]" in shown.text
+    assert f"[{20_000 - PASSAGE_CHARS} characters are left out here]" in shown.text()
 
 
 def test_a_long_record_keeps_its_beginning_and_its_end() -> None:
     record = make_trajectory(*(f"reply {n} " + "x" * 500 for n in range(200)))
     shown = transcript(record, max_chars=20_000)
-    assert "reply 0 " in shown.text
-    assert "reply 199 " in shown.text
-    assert "reply 100 " not in shown.text
+    assert "reply 0 " in shown.text()
+    assert "reply 199 " in shown.text()
+    assert "reply 100 " not in shown.text()
     [gap] = [passage for passage in shown.passages if passage.title == "Cut"]
     assert "are left out here" in gap.text
     whole = sum(len(passage.text) for passage in transcript(record).passages)
     assert shown.cut_chars == whole - sum(len(passage.text) for passage in shown.passages if passage is not gap)
-    assert len(shown.text) < 25_000
+    assert len(shown.text()) < 25_000

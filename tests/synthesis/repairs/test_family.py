@@ -8,6 +8,7 @@ import pytest
 
 from agentgym.synthesis.repairs.bugs import bugs
 from agentgym.synthesis.repairs.catalogue import TEMPLATES
+from agentgym.synthesis.repairs.catalogue.filters import COMPARISONS, FILTERS
 from agentgym.synthesis.repairs.edit import Edit
 from agentgym.synthesis.repairs.family import Split, make, sample, shown_bugs, templates, values
 from agentgym.synthesis.repairs.lexemes import lexemes
@@ -116,3 +117,15 @@ def test_no_name_has_two_roles() -> None:
 def _many(split: Split, n: int) -> list[Repair]:
     rng = random.Random(1)
     return [sample(split, rng) for _ in range(n)]
+
+
+def test_what_an_unseen_filter_combines_is_seen_apart() -> None:
+    seen = [(template.name.removesuffix(f"_{c}"), c) for template in SEEN for c in COMPARISONS if _is(template, c)]
+    unseen = [(t.name.removesuffix(f"_{c}"), c) for t in templates(Split.UNSEEN) for c in COMPARISONS if _is(t, c)]
+    assert len(unseen) >= 15
+    assert {use for use, _ in unseen} <= {use for use, _ in seen}
+    assert {comparison for _, comparison in unseen} <= {comparison for _, comparison in seen}
+
+
+def _is(template: Template, comparison: str) -> bool:
+    return template in FILTERS and template.name.endswith(f"_{comparison}")

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
+from agentgym.scoring.changes import is_protected
 from agentgym.scoring.checklist.event import Paths, Pattern, path_matches
 from agentgym.scoring.checklist.files import FileDelta
-from agentgym.scoring.checklist.record import Record, places
+from agentgym.scoring.checklist.record import Action, Event, Record, places
 from agentgym.scoring.checklist.registry import Check, kind
 from agentgym.scoring.checklist.verdict import Evidence, Finding, beside, failed, found, undecided
 
@@ -19,6 +20,12 @@ UNKNOWN = "what was changed is not on record"
 def among(files: Sequence[FileDelta], paths: Sequence[str]) -> list[FileDelta]:
     """Those that fit one of the patterns; all of them where there is none."""
     return [file for file in files if not paths or path_matches(file.path, paths)]
+
+
+def beside_patch(record: Record, *actions: Action) -> list[Event]:
+    """Changes of files that no patch shows: those whose names could change how tests are run."""
+    events = (event for event in record.of(*actions) if event.path and not event.path.startswith(("/", "..")))
+    return [event for event in events if is_protected(event.path, ()) and (event.by_shell or not event.use.refused)]
 
 
 @kind("path_changed")
@@ -34,7 +41,12 @@ class PathChanged(Check):
             return undecided(UNKNOWN)
         kinds = ("new",) if self.new else ("new", "modified")
         changed = [file for file in record.files if file.kind in kinds]
-        missing = [path for path in self.paths if not among(changed, [path])]
+        left_out = [] if self.new else beside_patch(record, "edit", "write")
+        missing = [
+            path
+            for path in self.paths
+            if not among(changed, [path]) and not any(path_matches(event.path, [path]) for event in left_out)
+        ]
         shown = [file.at() for file in among(changed, self.paths)]
         return found(not missing, f"not {'new' if self.new else 'changed'}: {', '.join(missing)}", shown)
 
@@ -73,8 +85,10 @@ class OnlyPaths(Check):
     def look(self, record: Record) -> Finding:
         if record.files is None:
             return undecided(UNKNOWN)
-        others = [file for file in record.files if not path_matches(file.path, self.paths)]
-        return found(not others, f"changed: {', '.join(file.path for file in others)}", [f.at() for f in others])
+        others = [(file.path, file.at()) for file in record.files if not path_matches(file.path, self.paths)]
+        left_out = beside_patch(record, "edit", "write", "delete")
+        others += [(event.path, event.at()) for event in left_out if not path_matches(event.path, self.paths)]
+        return found(not others, f"changed: {', '.join(path for path, _ in others)}", [place for _, place in others])
 
 
 @kind("no_new_files")

@@ -15,7 +15,7 @@ from agentgym.scoring.checklist.kinds.changes import UNKNOWN, among
 from agentgym.scoring.checklist.python import Definition, assigned, comments, definitions, imports
 from agentgym.scoring.checklist.record import Record
 from agentgym.scoring.checklist.registry import Check, kind
-from agentgym.scoring.checklist.verdict import Evidence, Finding, beside, found, undecided
+from agentgym.scoring.checklist.verdict import Evidence, Finding, beside, failed, found, undecided
 
 _STYLES = {
     "snake_case": r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*",
@@ -150,7 +150,7 @@ class Imports(Check):
         added = [(file, one) for file in _python(record, self.paths) for one in imports(file)]
         missing = [module for module in self.require if not any(_below(one.module, module) for _, one in added)]
         if missing:
-            return found(False, f"not imported: {', '.join(missing)}", [file.at(one.line) for file, one in added])
+            return failed(f"not imported: {', '.join(missing)}", [file.at(one.line) for file, one in added])
         if not added:
             return beside("nothing is imported")
         wrong = [

@@ -11,7 +11,7 @@ from agentgym.scoring.checklist.verdict import Finding, beside, every, failed, p
 
 
 @kind("all")
-class All(Check):
+class AllOf(Check):
     """Every one of the checks passes; those that do not apply are left out."""
 
     checks: tuple[Nested, ...] = Field(min_length=1)
@@ -21,7 +21,7 @@ class All(Check):
 
 
 @kind("any")
-class Any_(Check):
+class AnyOf(Check):
     """One of the checks passes."""
 
     checks: tuple[Nested, ...] = Field(min_length=1)

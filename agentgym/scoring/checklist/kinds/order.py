@@ -32,9 +32,9 @@ class ReadBeforeEdit(Check):
 
 def _knows(record: Record, change: Event) -> bool:
     for event in record.events[: record.events.index(change)]:
-        if event.path == change.path and event.action == "write":
-            return True
-        if event.path == change.path and event.action == "read" and event.reply.number < change.reply.number:
+        if event.path != change.path or (event.use.refused and not event.by_shell):
+            continue
+        if event.action == "write" or (event.action == "read" and event.reply.number < change.reply.number):
             return True
     return False
 

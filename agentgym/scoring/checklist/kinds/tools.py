@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from agentgym.scoring.checklist.event import EventMatch, Paths, Pattern, Texts, is_named, path_matches
+from agentgym.scoring.checklist.names import action_of
 from agentgym.scoring.checklist.record import Record, Reply, ToolUse, evidence, places
 from agentgym.scoring.checklist.registry import Check, kind
 from agentgym.scoring.checklist.verdict import Finding, failed, found
@@ -38,6 +39,18 @@ class ToolUnused(Check):
     def look(self, record: Record) -> Finding:
         calls = [evidence(reply, use, quote=use.name) for reply, use in _called(record, self.tools)]
         return found(not calls, f"{' or '.join(self.tools)}: called {len(calls)} times", calls)
+
+
+@kind("tool_offered")
+class ToolOffered(Check):
+    """The agent has one of the tools, called or not: for rules that not every scaffold can keep."""
+
+    tools: Texts = Field(min_length=1)
+
+    def look(self, record: Record) -> Finding:
+        names = {tool.get("function", tool).get("name", "") for reply in record.replies for tool in reply.offered}
+        ok = any(is_named(name, action_of(name), self.tools) for name in names)
+        return found(ok, f"{' or '.join(self.tools)}: not offered")
 
 
 @kind("only_tools")

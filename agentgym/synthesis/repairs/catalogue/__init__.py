@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentgym.synthesis.repairs.catalogue.filters import FILTERS
 from agentgym.synthesis.repairs.catalogue.lists import LISTS
 from agentgym.synthesis.repairs.catalogue.numbers import NUMBERS
 from agentgym.synthesis.repairs.catalogue.pairs import PAIRS
@@ -9,5 +10,7 @@ from agentgym.synthesis.repairs.catalogue.tables import TABLES
 from agentgym.synthesis.repairs.catalogue.texts import TEXTS
 from agentgym.synthesis.repairs.template import Template
 
-TEMPLATES: dict[str, Template] = {template.name: template for template in (*LISTS, *PAIRS, *TEXTS, *TABLES, *NUMBERS)}
+TEMPLATES: dict[str, Template] = {
+    template.name: template for template in (*FILTERS, *LISTS, *PAIRS, *TEXTS, *TABLES, *NUMBERS)
+}
 """By name."""

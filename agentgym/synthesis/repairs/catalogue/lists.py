@@ -5,54 +5,6 @@ from __future__ import annotations
 from agentgym.synthesis.repairs.template import Template
 
 LISTS = (
-    Template("count_above", "Count the numbers above $num.", """\
-def $f($xs):
-    $acc = 0
-    for $x in $xs:
-        if $x > $num:
-            $acc += 1
-    return $acc
-""", "ints"),
-    Template("count_at_least", "Count the numbers that are at least $num.", """\
-def $f($xs):
-    $acc = 0
-    for $x in $xs:
-        if $x >= $num:
-            $acc += 1
-    return $acc
-""", "ints"),
-    Template("count_below", "Count the numbers below $num.", """\
-def $f($xs):
-    $acc = 0
-    for $x in $xs:
-        if $x < $num:
-            $acc += 1
-    return $acc
-""", "ints", unseen=True),
-    Template("sum_at_most", "Add up the numbers that are at most $num.", """\
-def $f($xs):
-    $acc = 0
-    for $x in $xs:
-        if $x <= $num:
-            $acc += $x
-    return $acc
-""", "ints"),
-    Template("sum_above", "Add up the numbers above $num.", """\
-def $f($xs):
-    $acc = 0
-    for $x in $xs:
-        if $x > $num:
-            $acc += $x
-    return $acc
-""", "ints", unseen=True),
-    Template("sum_below", "Add up the numbers below $num.", """\
-def $f($xs):
-    $acc = 0
-    for $x in $xs:
-        if $x < $num:
-            $acc += $x
-    return $acc
-""", "ints"),
     Template("sum_all", "Add up all the numbers.", """\
 def $f($xs):
     $acc = 0
@@ -67,14 +19,6 @@ def $f($xs):
         $acc *= $x
     return $acc
 """, "ints"),
-    Template("product_above", "Multiply the numbers above $num.", """\
-def $f($xs):
-    $acc = 1
-    for $x in $xs:
-        if $x > $num:
-            $acc *= $x
-    return $acc
-""", "ints", unseen=True),
     Template("sum_squares", "Add up the squares of the numbers.", """\
 def $f($xs):
     $acc = 0
@@ -90,22 +34,6 @@ def $f($xs):
             $acc.append($x)
     return $acc
 """, "ints"),
-    Template("keep_others", "List the numbers other than $num.", """\
-def $f($xs):
-    $acc = []
-    for $x in $xs:
-        if $x != $num:
-            $acc.append($x)
-    return $acc
-""", "ints"),
-    Template("keep_above", "List the numbers above $num.", """\
-def $f($xs):
-    $acc = []
-    for $x in $xs:
-        if $x > $num:
-            $acc.append($x)
-    return $acc
-""", "ints"),
     Template("keep_between", "List the numbers from $num to 20.", """\
 def $f($xs):
     $acc = []
@@ -114,14 +42,6 @@ def $f($xs):
             $acc.append($x)
     return $acc
 """, "ints", (" and $x <= 20", "$x >= $num and ")),
-    Template("keep_at_most", "List the numbers that are at most $num.", """\
-def $f($xs):
-    $acc = []
-    for $x in $xs:
-        if $x <= $num:
-            $acc.append($x)
-    return $acc
-""", "ints", unseen=True),
     Template("add_to_each", "List each number plus $num.", """\
 def $f($xs):
     $acc = []
@@ -151,13 +71,6 @@ def $f($xs):
         $acc.append($acc2)
     return $acc
 """, "ints"),
-    Template("first_above", "Find the first number above $num, else 0.", """\
-def $f($xs):
-    for $x in $xs:
-        if $x > $num:
-            return $x
-    return 0
-""", "ints"),
     Template("first_multiple", "Find the first multiple of $num, else 1.", """\
 def $f($xs):
     for $x in $xs:
@@ -165,13 +78,6 @@ def $f($xs):
             return $x
     return 1
 """, "ints", unseen=True),
-    Template("place_of", "Find the place of the number $num, else -1.", """\
-def $f($xs):
-    for $i, $x in enumerate($xs):
-        if $x == $num:
-            return $i
-    return -1
-""", "ints"),
     Template("largest", "Find the largest number, else 0.", """\
 def $f($xs):
     if not $xs:
@@ -198,13 +104,6 @@ def $f($xs):
         return 0
     return max($xs) - min($xs)
 """, "ints"),
-    Template("all_above", "Tell whether all numbers are above $num.", """\
-def $f($xs):
-    for $x in $xs:
-        if $x <= $num:
-            return False
-    return True
-""", "ints"),
     Template("any_multiple", "Tell whether any number is a multiple of $num.", """\
 def $f($xs):
     for $x in $xs:
@@ -212,13 +111,6 @@ def $f($xs):
             return True
     return False
 """, "ints"),
-    Template("any_above", "Tell whether any number is above $num.", """\
-def $f($xs):
-    for $x in $xs:
-        if $x > $num:
-            return True
-    return False
-""", "ints", unseen=True),
     Template("is_rising", "Tell whether each number is above the one before.", """\
 def $f($xs):
     for $i in range(1, len($xs)):

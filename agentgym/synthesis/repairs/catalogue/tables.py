@@ -79,30 +79,6 @@ def $f($d):
         $acc[$n] = $c
     return $acc
 """, "table"),
-    Template("rich", "List the keys whose value is above $num.", """\
-def $f($d):
-    $acc = []
-    for $c, $n in $d.items():
-        if $n > $num:
-            $acc.append($c)
-    return $acc
-""", "table"),
-    Template("poor", "List the keys whose value is at most $num.", """\
-def $f($d):
-    $acc = []
-    for $c, $n in $d.items():
-        if $n <= $num:
-            $acc.append($c)
-    return $acc
-""", "table", unseen=True),
-    Template("sum_values", "Add up the values below $num.", """\
-def $f($d):
-    $acc = 0
-    for $n in $d.values():
-        if $n < $num:
-            $acc += $n
-    return $acc
-""", "table"),
     Template("raise_values", "Add $num to each value.", """\
 def $f($d):
     $acc = {}

@@ -83,30 +83,6 @@ def $f($s):
     $acc = $s[1:-1]
     return $acc
 """, "text"),
-    Template("count_long", "Count the words of more than $num letters.", """\
-def $f($xs):
-    $acc = 0
-    for $s in $xs:
-        if len($s) > $num:
-            $acc += 1
-    return $acc
-""", "words"),
-    Template("keep_short", "List the words of less than $num letters.", """\
-def $f($xs):
-    $acc = []
-    for $s in $xs:
-        if len($s) < $num:
-            $acc.append($s)
-    return $acc
-""", "words"),
-    Template("keep_long", "List the words of at least $num letters.", """\
-def $f($xs):
-    $acc = []
-    for $s in $xs:
-        if len($s) >= $num:
-            $acc.append($s)
-    return $acc
-""", "words", unseen=True),
     Template("count_starting", 'Count the words that start with "$let".', """\
 def $f($xs):
     $acc = 0

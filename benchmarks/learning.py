@@ -1,0 +1,138 @@
+"""Whether training teaches: success on repairs that are never trained on, before and after, on three seeds.
+
+Each run is `agentgym train configs/quickstart.toml --seed N`: a policy of fresh weights, a short warm-up on
+demonstrations, then CISPO on the rewards of its own episodes in sandboxes. `heldout` are templates that train, under
+names, constants and with a place of the bug that theirs never have in training; `unseen` are templates that never
+train. The control is the same run with the rewards of each group dealt out at random. Success is that of sampling at
+temperature 1, on the same tasks before and after.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import torch
+
+from benchmarks.curves import Curve, draw
+from benchmarks.report import Row, arguments, higher, lower, publish
+
+CONFIG, QUICK_CONFIG = Path("configs/quickstart.toml"), Path("configs/ci.toml")
+SEEDS = (1, 2, 3)
+RISE_POINTS, CONTROL_POINTS = 25.0, 5.0
+MINUTES = 15.0
+TRAINER_IDLE, BOOKKEEPING = 0.2, 0.01
+COLOURS = ("#1b6ca8", "#2e8b57", "#8e44ad")
+CURVES = Path("benchmarks/results/learning.svg")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One that has ended."""
+
+    seed: int
+    summary: dict[str, Any]
+    """What `--json` said."""
+    records: list[dict[str, Any]]
+    """Lines of metrics.jsonl."""
+
+    def rise_points(self, split: str) -> float:
+        before, after = (float(self.summary[split][when]) for when in ("before", "after"))
+        return 100 * (after - before)
+
+    def told(self, split: str) -> str:
+        return f"{self.summary[split]['before']:.3f} -> {self.summary[split]['after']:.3f}"
+
+    def success(self, split: str) -> list[tuple[float, float]]:
+        """(minutes of training, share)."""
+        began = datetime.fromisoformat(self.records[0]["at"])
+        return [
+            ((datetime.fromisoformat(record["at"]) - began).total_seconds() / 60, record["metrics"][f"success/{split}"])
+            for record in self.records
+            if record["kind"] == "heldout"
+        ]
+
+    def steady(self, name: str) -> float:
+        """Median of a metric over the steps of the second half."""
+        return statistics.median(metrics[name] for metrics in self._steps[len(self._steps) // 2 :])
+
+    @property
+    def bookkeeping(self) -> float:
+        """Its part of a step, in the second half."""
+        half = self._steps[len(self._steps) // 2 :]
+        parts = ("fetch", "train", "publish", "bookkeeping")
+        whole_s = sum(metrics[f"time/{part}_s"] for metrics in half for part in parts)
+        return sum(metrics["time/bookkeeping_s"] for metrics in half) / whole_s
+
+    @cached_property
+    def _steps(self) -> list[dict[str, float]]:
+        return [record["metrics"] for record in self.records if record["kind"] == "step"]
+
+
+def train(config: Path, seed: int, out: Path) -> Run:
+    """In a process of its own. Raises CalledProcessError."""
+    argv = [sys.executable, "-m", "agentgym", "train", str(config), "--seed", str(seed), "--out", str(out), "--json"]
+    done = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True)
+    lines = (out / "metrics.jsonl").read_text().splitlines()
+    return Run(seed, json.loads(done.stdout.splitlines()[-1]), [json.loads(line) for line in lines])
+
+
+def control(config: Path, folder: Path) -> Path:
+    """The same config, but that rewards mean nothing."""
+    data = tomllib.loads(config.read_text())
+    data.setdefault("rollouts", {})["shuffle_rewards"] = True
+    path = folder / "control.toml"
+    path.write_text(tomli_w.dumps(data))
+    return path
+
+
+def rows(runs: list[Run], shuffled: Run) -> list[Row]:
+    found = []
+    for run in runs:
+        found += [
+            higher(f"heldout, seed {run.seed}: rise", run.rise_points("heldout"), "points",
+                   bound=run.told("heldout"), at_least=RISE_POINTS),
+            higher(f"unseen, seed {run.seed}: rise", run.rise_points("unseen"), "points",
+                   bound=run.told("unseen"), at_least=0.0),
+            lower(f"whole run, seed {run.seed}", run.summary["wall_s"] / 60, "min", at_most=MINUTES),
+        ]  # fmt: skip
+    first = runs[0]
+    return [
+        *found,
+        lower(f"heldout, rewards shuffled, seed {shuffled.seed}: rise", shuffled.rise_points("heldout"), "points",
+              bound=shuffled.told("heldout"), at_most=CONTROL_POINTS),
+        lower("trainer idle at steady state", first.steady("idle/trainer"), "of the time", at_most=TRAINER_IDLE),
+        lower("scheduler and bookkeeping", first.bookkeeping, "of a step", at_most=BOOKKEEPING),
+        higher("episodes graded, everything else going on", first.steady("rate/episodes_per_s"), "1/s"),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    asked = arguments("learning")
+    config, seeds = (QUICK_CONFIG, SEEDS[:1]) if asked.quick else (CONFIG, SEEDS)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        runs = [train(config, seed, folder / f"seed-{seed}") for seed in seeds]
+        shuffled = train(control(config, folder), seeds[0], folder / "control")
+    if not asked.quick:
+        curves = [Curve(f"heldout, seed {run.seed}", run.success("heldout"), colour)
+                  for run, colour in zip(runs, COLOURS, strict=False)]  # fmt: skip
+        curves += [Curve(f"unseen, seed {run.seed}", run.success("unseen"), colour, dashed=True)
+                   for run, colour in zip(runs, COLOURS, strict=False)]  # fmt: skip
+        curves.append(Curve("heldout, shuffled", shuffled.success("heldout"), "#888888"))
+        draw(CURVES, "Success at repairs that are never trained on", "minutes of training", curves)
+    publish("learning", rows(runs, shuffled), {"torch": torch.__version__}, asked.json)
+
+
+if __name__ == "__main__":
+    main()
