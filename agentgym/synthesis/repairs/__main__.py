@@ -15,7 +15,7 @@ from agentgym.synthesis.repairs.folder import write_repair
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m agentgym.synthesis.repairs", description="Write small repairs.")
     parser.add_argument("n", metavar="N", type=int, help="how many")
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="of the suite; a folder for each task is made in it")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="of the suite; each task gets a folder in it")
     parser.add_argument("--split", type=Split, choices=list(Split), default=Split.TRAIN)
     parser.add_argument("--seed", type=int, default=0, help="the same repairs for the same seed")
     asked = parser.parse_args()
