@@ -27,11 +27,12 @@ from agentgym.synthesis.repairs.family import Split, sample
 from agentgym.synthesis.repairs.folder import write_repair
 from agentgym.trajectory import Outcome, Trajectory
 from benchmarks.report import Row, higher
-from rl.assembly import Roll, assembled
+from rl.assembly import assembled
 from rl.config import ModelConfig, RolloutsConfig, RunConfig, TasksConfig, TrainConfig
 from rl.loop import Loop
 from rl.observe.record import Record
 from rl.optimizer import OptimizerConfig
+from rl.roller import Roll
 from rl.run_folder import RunFolder
 from rl.scheduler import SchedulerConfig
 from rl.trainer import TrainerConfig
