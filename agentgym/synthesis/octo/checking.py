@@ -77,9 +77,7 @@ def check_draft(draft: Draft, backend: Backend, grouping: Grouping = together, *
     return Shown(draft.name, n_program, kept, frozenset(broken), 1 + len(groups), tuple(problems))
 
 
-def play(
-    draft: Draft, task: Task, conducts: Sequence[Conduct], backend: Backend, *, runs: bool = True
-) -> Trajectory:
+def play(draft: Draft, task: Task, conducts: Sequence[Conduct], backend: Backend, *, runs: bool = True) -> Trajectory:
     """One episode. `runs`: of tests, see `script`."""
     scaffold = make_scaffold("plan" if draft.long else "tools")
     player = Player(replies(draft.turns, conducts, runs=runs), draft.queries, WINDOW_TOKENS if draft.long else None)
