@@ -13,9 +13,12 @@ from agentgym.synthesis.octo.turn import Turn
 
 
 def replies(turns: Sequence[Turn], conducts: Sequence[Conduct], *, runs: bool = True) -> list[Reply]:
-    """All of an episode: a conduct for each turn. `runs`: else the commands that run tests are there, and idle."""
-    pairs = enumerate(zip(turns, conducts, strict=True))
-    said = [part for n, (turn, conduct) in pairs for part in _turn(turn, conduct, n, runs)]
+    """All of an episode: a conduct for each turn. Without `runs` commands that run tests do nothing."""
+    said = [
+        part
+        for n, (turn, conduct) in enumerate(zip(turns, conducts, strict=True))
+        for part in _turn(turn, conduct, n, runs)
+    ]
     return [_reply(text, acts, number) for number, (text, acts) in enumerate(said)]
 
 
