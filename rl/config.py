@@ -123,6 +123,9 @@ class WarmstartConfig(Frozen):
     prompt_weight: float = Field(default=0.0, ge=0, le=1)
     """Weight of a prompt's tokens in the loss, beside 1 for those of replies. Fresh weights learn what sound code looks
     like from prompts, of which there is more; a checkpoint knows it."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Of the probabilities that imitate. Under [trainer]'s, what is sampled afterwards is broader than what was shown:
+    less often right, and with more to be found by rollouts."""
     demonstrations: str = "repairs:train"
     """repairs:train: the family's own solutions. Else a file of trajectories, of which the solved ones are imitated."""
 

@@ -65,7 +65,7 @@ def check_draft(draft: Draft, backend: Backend, grouping: Grouping = together, *
     with tempfile.TemporaryDirectory(prefix="octo-") as folder:
         lax = write_task(_ungraded(draft), Path(folder) / "lax")
         task = write_draft(draft, Path(folder) / "task") if graded else lax
-        results, problems = _results(task, play(draft, task, draft.compliant(), backend))
+        results, problems = _results(task, play(draft, task, draft.compliant(), backend, runs=graded))
         kept = frozenset(item for item, result in results.items() if result == "pass")
         problems += [f"kept, and {result}: {item}" for item, result in results.items() if result != "pass"]
         broken: set[str] = set()
@@ -77,10 +77,10 @@ def check_draft(draft: Draft, backend: Backend, grouping: Grouping = together, *
     return Shown(draft.name, n_program, kept, frozenset(broken), 1 + len(groups), tuple(problems))
 
 
-def play(draft: Draft, task: Task, conducts: Sequence[Conduct], backend: Backend) -> Trajectory:
-    """One episode."""
+def play(draft: Draft, task: Task, conducts: Sequence[Conduct], backend: Backend, *, runs: bool = True) -> Trajectory:
+    """One episode. `runs`: of tests, see `script`."""
     scaffold = make_scaffold("plan" if draft.long else "tools")
-    player = Player(replies(draft.turns, conducts), draft.queries, WINDOW_TOKENS if draft.long else None)
+    player = Player(replies(draft.turns, conducts, runs=runs), draft.queries, WINDOW_TOKENS if draft.long else None)
     return rollout(Job(task, scaffold, player), backend)
 
 
@@ -96,7 +96,7 @@ def _results(task: Task, trajectory: Trajectory) -> tuple[dict[str, Result], lis
 
 def _broken(draft: Draft, task: Task, group: Sequence[Breach], backend: Backend) -> list[str]:
     """What is wrong with breaches: they are to fail what they break and nothing else."""
-    results, problems = _results(task, play(draft, task, draft.conducts(group), backend))
+    results, problems = _results(task, play(draft, task, draft.conducts(group), backend, runs=False))
     wanted, failed = _items(group), {item for item, result in results.items() if result != "pass"}
     problems += [f"broken, and passes: {item}" for item in sorted(wanted - failed)]
     problems += [f"broken, and {results[item]}: {item}" for item in sorted(wanted & failed) if results[item] != "fail"]

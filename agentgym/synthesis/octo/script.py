@@ -12,17 +12,19 @@ from agentgym.synthesis.octo.conduct import Act, Conduct, shell
 from agentgym.synthesis.octo.turn import Turn
 
 
-def replies(turns: Sequence[Turn], conducts: Sequence[Conduct]) -> list[Reply]:
-    """All of an episode: a conduct for each turn."""
+def replies(turns: Sequence[Turn], conducts: Sequence[Conduct], *, runs: bool = True) -> list[Reply]:
+    """All of an episode: a conduct for each turn. Without `runs` commands that run tests do nothing."""
     said = [
-        part for n, (turn, conduct) in enumerate(zip(turns, conducts, strict=True)) for part in _turn(turn, conduct, n)
+        part
+        for n, (turn, conduct) in enumerate(zip(turns, conducts, strict=True))
+        for part in _turn(turn, conduct, n, runs)
     ]
     return [_reply(text, acts, number) for number, (text, acts) in enumerate(said)]
 
 
-def _turn(turn: Turn, conduct: Conduct, number: int) -> Iterator[tuple[str, Sequence[Act]]]:
+def _turn(turn: Turn, conduct: Conduct, number: int, runs: bool) -> Iterator[tuple[str, Sequence[Act]]]:
     tag = f"{conduct.tag} " if conduct.tag else ""
-    for n, (text, acts) in enumerate(_steps(turn, conduct, number)):
+    for n, (text, acts) in enumerate(_steps(turn, conduct, number, runs)):
         opening = "Plan:\n1. Read.\n2. Write.\n3. Test.\n\n" if conduct.plan and n == 0 else ""
         opening = f"\n{opening}" if opening and tag else opening
         if conduct.parallel or len(acts) < 2:
@@ -34,7 +36,7 @@ def _turn(turn: Turn, conduct: Conduct, number: int) -> Iterator[tuple[str, Sequ
     yield f"{tag}{_report(turn, conduct)}", (Act("submit", {}),)
 
 
-def _steps(turn: Turn, conduct: Conduct, number: int) -> Iterator[tuple[str, Sequence[Act]]]:
+def _steps(turn: Turn, conduct: Conduct, number: int, runs: bool) -> Iterator[tuple[str, Sequence[Act]]]:
     """What is said and what is done, in the order of the work."""
     look = _looks(turn, conduct, first=number == 0)
     if look:
@@ -47,7 +49,8 @@ def _steps(turn: Turn, conduct: Conduct, number: int) -> Iterator[tuple[str, Seq
     text = "\n\n".join([conduct.instead or place, *conduct.asides])
     yield text, _writes(turn, conduct)
     if conduct.tests:
-        yield "The tests show whether it works.", (shell(f"python -m pytest -q {_tests(turn, conduct)}"),)
+        command = f"python -m pytest -q {_tests(turn, conduct)}"
+        yield "The tests show whether it works.", (shell(command if runs else f"true || {command}"),)
     if conduct.late:
         yield "The file is written once more.", _writes(turn, conduct)[-1:]
     if conduct.status:

@@ -14,6 +14,9 @@ from agentgym.scoring.checklist.registry import Check, kind
 from agentgym.scoring.checklist.replies import Fault, Where, around, decided, prose
 from agentgym.scoring.checklist.verdict import Finding
 
+_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)[^\n]+?(?<!`)\1(?!`)")
+"""`__init__` is no bold text."""
+
 Feature = Literal["heading", "bold", "bullets", "numbers", "table", "code_block", "unlabelled_code", "link", "quote"]
 _FEATURES: dict[Feature, str] = {
     "heading": r"^#{1,6} +\S",
@@ -134,6 +137,10 @@ class JsonText(Check):
         return decided(record, self.where, fault, silence="fail")
 
 
+def _blank(match: re.Match[str]) -> str:
+    return "x" * len(match[0])
+
+
 def _feature(text: str, feature: Feature) -> re.Match[str] | None:
-    around = text if feature in ("code_block", "unlabelled_code") else prose(text)
+    around = text if feature in ("code_block", "unlabelled_code") else _CODE_SPAN.sub(_blank, prose(text))
     return re.search(_FEATURES[feature], around, re.MULTILINE)

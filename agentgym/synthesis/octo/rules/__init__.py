@@ -1,14 +1,14 @@
 """The rules that tasks are made of, by what they are about.
 
 speech   every reply              answer   the last reply to the user     process  what is done, and in which order
-git      branches and commits     code     what is written                tools    how tools are called
-judged   what only a judge can tell
+git      branches and commits     code     functions                      companions   tests, news and pages
+tools    how tools are called     judged   what only a judge can tell
 """
 
 from __future__ import annotations
 
 from agentgym.synthesis.octo.rule import Rule
-from agentgym.synthesis.octo.rules import answer, code, git, judged, process, speech, tools
+from agentgym.synthesis.octo.rules import answer, code, companions, git, judged, process, speech, tools
 
 RULES: tuple[Rule, ...] = (
     *speech.RULES,
@@ -16,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     *process.RULES,
     *git.RULES,
     *code.RULES,
+    *companions.RULES,
     *tools.RULES,
     *judged.RULES,
 )
