@@ -46,7 +46,7 @@ test-all: setup ## what CI runs: also a real engine, real agents, a real browser
 	scripts/setup-browser.sh
 	AGENTGYM_REQUIRE=namespaces $(BIN)/pytest -n 2 --reruns 2
 	AGENTGYM_REQUIRE=namespaces,docker,agents,browser $(BIN)/pytest -n 2 --reruns 2 \
-		-m 'docker or admission or agents or browser'
+		-m 'docker or admission or training or agents or browser'
 
 check: setup ## lint, types, layers
 	$(BIN)/ruff check .
@@ -67,6 +67,7 @@ bench: setup ## the figures of the README, into benchmarks/results/
 	$(BIN)/python -m benchmarks.convert --json benchmarks/results/convert.json
 	$(BIN)/python -m benchmarks.async_rl --json benchmarks/results/async_rl.json
 	$(BIN)/python -m benchmarks.prefix_tree --json benchmarks/results/prefix_tree.json
+	$(BIN)/python -m benchmarks.learning --json benchmarks/results/learning.json
 	$(BIN)/python -m benchmarks.cispo --json benchmarks/results/cispo.json
 
 clean: ## everything that was made here, cached images included

@@ -133,7 +133,13 @@ class RepoEnv(gymnasium.Env[str, str | ToolCall]):
             raise
         self.episode = episode
         self._transcript = [observation]
-        return observation, {"task": task.name, "workdir": episode.workdir, "tools": list(episode.pool)}
+        info = {
+            "task": task.name,
+            "system_prompt": episode.system_prompt,  # what the task wants said in it
+            "workdir": episode.workdir,
+            "tools": list(episode.pool),
+        }
+        return observation, info
 
     def _choose(self, name: str | None) -> Task:
         if name is None:

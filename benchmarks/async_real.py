@@ -1,9 +1,9 @@
 """The training loop itself under the orders of its scheduler: a real small model, and episodes with a heavy tail.
 
 Everything is real but for two things. After its grading each episode sleeps for as long as a slow test suite might
-take: a lognormal with a median of 0.8 s and sigma 1.2, the same for the same episode whatever the order. And rewards
-alternate within a group, so that every group trains and all orders train on as much. The policy begins with fresh
-weights; what it learns is beside the point.
+take: a lognormal of sigma 1.2, the same for the same episode whatever the order. And rewards alternate within a group,
+so that every group trains and all orders train on as much. The policy begins with fresh weights; what it learns is
+beside the point.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from rl.config import ModelConfig, RolloutsConfig, RunConfig, TasksConfig, Train
 from rl.loop import Loop
 from rl.observe.record import Record
 from rl.optimizer import OptimizerConfig
+from rl.roller import Roll
 from rl.run_folder import RunFolder
 from rl.scheduler import SchedulerConfig
 from rl.trainer import TrainerConfig
@@ -39,7 +40,7 @@ from rl.trainer import TrainerConfig
 GROUPS = 8
 """Of a batch, and at once: as many as a synchronous batch can use."""
 GROUP_SIZE = 4
-MEDIAN_S, SIGMA, LONGEST_S = 0.8, 1.2, 30.0
+SIGMA, LONGEST_S = 1.2, 30.0
 WANTED_RATIO = 2.5
 WARM_STEPS = 2
 """Before anything is counted: the queue fills, kernels are compiled."""
@@ -85,14 +86,16 @@ class Steps:
         )
 
 
-def real(n_steps: int) -> Iterator[Row]:
+def real(n_steps: int, *, median_s: float) -> Iterator[Row]:
+    """median_s: of the sleep that follows an episode."""
     backend = make_backend("namespaces")
+    roll = _slow(backend, median_s)
     with tempfile.TemporaryDirectory() as folder:
         task = write_repair(sample(Split.TRAIN, random.Random(0)), Split.TRAIN, Path(folder) / "task")
         build_image(task, backend)
-        sync = trained(n_steps, Path(folder) / "sync", backend, order="sync")
-        windowed = trained(n_steps, Path(folder) / "windowed", backend, span=4 * GROUPS)
-        greedy = trained(n_steps, Path(folder) / "greedy", backend, order="greedy")
+        sync = trained(n_steps, Path(folder) / "sync", roll, order="sync")
+        windowed = trained(n_steps, Path(folder) / "windowed", roll, span=4 * GROUPS)
+        greedy = trained(n_steps, Path(folder) / "greedy", roll, order="greedy")
     yield higher(
         "real loop: windowed FIFO, N = 4 C, W = 0.3 N", windowed.groups_per_min, "groups/min", peer="sync",
         peer_value=sync.groups_per_min, bound=f"greedy reaches {greedy.groups_per_min:.3g}; {windowed.told()}",
@@ -107,7 +110,7 @@ def real(n_steps: int) -> Iterator[Row]:
     )  # fmt: skip
 
 
-def trained(n_steps: int, folder: Path, backend: Backend, **order: Any) -> Steps:
+def trained(n_steps: int, folder: Path, roll: Roll, **order: Any) -> Steps:
     config = TrainConfig(
         run=RunConfig(steps=n_steps, save_every_steps=10**6, keep_episodes_share=0.0),
         model=ModelConfig(max_tokens=24),
@@ -117,16 +120,16 @@ def trained(n_steps: int, folder: Path, backend: Backend, **order: Any) -> Steps
         trainer=TrainerConfig(optimizer=OptimizerConfig(learning_rate=1e-4)),
     )
     steps = Steps()
-    with assembled(config, RunFolder(folder), told=print, roll=_slow(backend)) as parts:
+    with assembled(config, RunFolder(folder), told=print, roll=roll) as parts:
         Loop(config, parts, [steps]).run(threading.Event())
     return steps
 
 
-def _slow(backend: Backend) -> Callable[..., Trajectory]:
+def _slow(backend: Backend, median_s: float) -> Roll:
     def roll(job: Job, *, config: EpisodeConfig, gateway: Gateway, watch: Callable[[Episode], None]) -> Trajectory:
         trajectory = rollout(job, backend, config=config, gateway=gateway, watch=watch)
         luck = random.Random(f"{job.task.name} {job.attempt}")
-        time.sleep(min(MEDIAN_S * luck.lognormvariate(0.0, SIGMA), LONGEST_S))
+        time.sleep(min(median_s * luck.lognormvariate(0.0, SIGMA), LONGEST_S))
         return trajectory.model_copy(update={"outcome": Outcome(reward=float(job.attempt % 2))})
 
     return roll

@@ -104,7 +104,8 @@ def simulated(n_steps: int) -> list[Row]:
 
 def main() -> None:
     options = arguments("async_rl")
-    rows = [*simulated(40 if options.quick else 200), *real(4 if options.quick else 14)]
+    loop = real(4, median_s=0.2) if options.quick else real(14, median_s=0.8)
+    rows = [*simulated(40 if options.quick else 200), *loop]
     publish("async_rl", rows, {"pydantic": pydantic.VERSION, "torch": version("torch")}, options.json)
 
 

@@ -37,9 +37,6 @@ class RunConfig(Frozen):
     """Batches to train on, and policy versions to publish."""
     updates_per_batch: int = Field(default=1, gt=0)
     """Optimizer steps that a batch is cut into, whole groups each (MiniMax-M1: 16). They are published together."""
-    passes_per_batch: int = Field(default=1, gt=0)
-    """Times that a batch is gone through, its samples weighed by importance ratios that grow; where a sample costs much
-    more than training on it."""
     seed: int = 0
     """Of the fresh weights, the demonstrations, the choice of tasks and the sampling."""
     save_every_steps: int = Field(default=20, gt=0)
@@ -123,6 +120,9 @@ class WarmstartConfig(Frozen):
     prompt_weight: float = Field(default=0.0, ge=0, le=1)
     """Weight of a prompt's tokens in the loss, beside 1 for those of replies. Fresh weights learn what sound code looks
     like from prompts, of which there is more; a checkpoint knows it."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Of the probabilities that imitate. Under [trainer]'s, what is sampled afterwards is broader than what was shown:
+    less often right, and with more to be found by rollouts."""
     demonstrations: str = "repairs:train"
     """repairs:train: the family's own solutions. Else a file of trajectories, of which the solved ones are imitated."""
 

@@ -117,10 +117,7 @@ class Loop:
         groups = training_samples([group for _, group in batch], config.reward, config.advantage)
         size = math.ceil(len(groups) / config.run.updates_per_batch)
         parts = [groups[first : first + size] for first in range(0, len(groups), size)]
-        updates = [
-            self.parts.trainer.train_step([sample for group in part for sample in group])
-            for part in parts * config.run.passes_per_batch
-        ]
+        updates = [self.parts.trainer.train_step([sample for group in part for sample in group]) for part in parts]
         names = {name: None for update in updates for name in update}
         return {name: _over(name, [update[name] for update in updates if name in update]) for name in names}
 

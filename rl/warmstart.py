@@ -31,12 +31,17 @@ Told = Callable[[int, dict[str, float]], bool]
 def warm_up(
     decoder: Decoder, renderer: Renderer, config: WarmstartConfig, trainer: TrainerConfig, *, seed: int, told: Told
 ) -> None:
-    """Change the decoder's weights in place. `trainer`: the run's, for everything but optimizer and objective.
+    """Change the decoder's weights in place. `trainer`: the run's, but for optimizer, objective and temperature.
 
     Raises UsageError: no demonstrations; ValueError: one is longer than a microbatch; Diverged.
     """
     imitating = trainer.model_copy(
-        update={"optimizer": config.optimizer, "objective": ObjectiveConfig(kind="reinforce"), "lora": None}
+        update={
+            "optimizer": config.optimizer,
+            "objective": ObjectiveConfig(kind="reinforce"),
+            "lora": None,
+            "temperature": config.temperature,
+        }
     )
     student = Trainer(decoder, imitating)
     demonstrations = endless(config.demonstrations, renderer, seed=seed)

@@ -6,6 +6,7 @@ A path that is not below the work directory is read only where no link is on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentgym.protocols import Sandbox
@@ -22,6 +23,7 @@ case $real in "$1" | "${{2%/}}"/*) ;; *) exit {_AWAY} ;; esac
 [ -f "$real" ] || exit {_NO_FILE}
 exec head -c "$3" -- "$real"
 """
+_THERE = 'for f; do if [ -e "$f" ] || [ -L "$f" ]; then printf "%s\\0" "$f"; fi; done'
 
 
 class Unreadable(Exception):
@@ -41,6 +43,11 @@ class MemoryFiles:
         """Raises SandboxError."""
         found = sandbox.exec(["readlink", "-f", "--", workdir], timeout_s=_TIMEOUT_S, cwd="/")
         return cls(sandbox, found.stdout.removesuffix("\n") or workdir)
+
+    def there(self, paths: Sequence[str]) -> list[str]:
+        """Those of `paths` that something lies at, in their order, by one command. Raises SandboxError."""
+        done = self.sandbox.exec(["bash", "-c", _THERE, "there", *paths], timeout_s=_TIMEOUT_S, cwd="/")
+        return done.stdout.split("\0")[:-1]
 
     def read(self, path: str, max_bytes: int = MAX_BYTES) -> str | None:
         """Text of a file, None where there is none. Raises Unreadable, SandboxError."""

@@ -36,16 +36,14 @@ def _show(files: MemoryFiles) -> Iterator[str]:
     """Nearest first: they get the room that there is for all."""
     room_bytes, seen = MAX_BYTES, set()
     root = PurePosixPath(files.root)
-    for folder in (root, *root.parents):
-        for name in NAMES:
-            path = str(folder / name)
-            try:
-                text = files.read(path, max(room_bytes, 0))
-            except Unreadable as problem:
-                yield f"`{path}` was left out: {problem}."
-                continue
-            # one is often a link to the other
-            if text is not None and text.strip() and text not in seen:
-                seen.add(text)
-                room_bytes -= len(text.encode())
-                yield f'<rules file="{path}">\n{text.strip()}\n</rules>'
+    for path in files.there([str(folder / name) for folder in (root, *root.parents) for name in NAMES]):
+        try:
+            text = files.read(path, max(room_bytes, 0))
+        except Unreadable as problem:
+            yield f"`{path}` was left out: {problem}."
+            continue
+        # one is often a link to the other
+        if text is not None and text.strip() and text not in seen:
+            seen.add(text)
+            room_bytes -= len(text.encode())
+            yield f'<rules file="{path}">\n{text.strip()}\n</rules>'

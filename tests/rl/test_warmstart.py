@@ -9,10 +9,13 @@ import pytest
 
 from agentgym.errors import UsageError
 from agentgym.store import TrajectoryStore
+from rl.cispo import ObjectiveConfig
 from rl.config import ModelConfig, WarmstartConfig
+from rl.demonstration import Demonstration
 from rl.policies import start
-from rl.trainer import TrainerConfig
-from rl.warmstart import endless, taught, warm_up
+from rl.sample import TrainingSample
+from rl.trainer import Trainer, TrainerConfig
+from rl.warmstart import endless, taught, to_imitate, warm_up
 from tests.rl.test_group import trajectory
 
 OPTIMIZER = {"learning_rate": 5e-3}
@@ -58,3 +61,28 @@ def test_the_same_seed_gives_the_same_lessons(policy: Path) -> None:
     renderer = start(ModelConfig(name=str(policy)), seed=0).renderer
     first, same, other = (list(islice(endless("repairs:train", renderer, seed=seed), 3)) for seed in (1, 1, 2))
     assert first == same != other
+
+
+def test_prompts_train_too_where_they_have_a_weight() -> None:
+    shown = Demonstration([5, 6, 7, 8], [False, False, True, True])
+    sample = to_imitate(shown, 0.25, 3)
+    assert (sample.loss_mask, sample.advantages, sample.group) == ([False, True, True, True], [0.25, 1.0, 1.0], 3)
+    sample = to_imitate(shown, 0.0, 3)
+    assert (sample.loss_mask, sample.advantages, sample.group) == (shown.loss_mask, [1.0, 1.0], 3)
+
+
+def test_a_low_temperature_leaves_a_broad_policy(policy: Path) -> None:
+    entropies = []
+    for temperature in (1.0, 0.5):
+        student = start(ModelConfig(name=str(policy)), seed=0)
+        config = WarmstartConfig.model_validate(
+            {"steps": 20, "batch_samples": 8, "temperature": temperature, "optimizer": OPTIMIZER}
+        )
+        trainer = TrainerConfig.model_validate({"optimizer": {"learning_rate": 1e-9}})
+        warm_up(student.decoder, student.renderer, config, trainer, seed=1, told=lambda step, metrics: True)
+        lessons = islice(endless("repairs:train", student.renderer, seed=2), 8)
+        samples = [TrainingSample.demonstration(*each, rollout=n, group=n) for n, each in enumerate(lessons)]
+        objective = ObjectiveConfig(kind="reinforce")
+        judge = Trainer(student.decoder, trainer.model_copy(update={"objective": objective}))
+        entropies.append(judge.train_step(samples)["entropy_mean"])
+    assert entropies[1] > entropies[0] + 0.1

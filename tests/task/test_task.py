@@ -28,6 +28,7 @@ from agentgym.task import (
     write_task,
 )
 from agentgym.toml import dump_config, parse_config
+from tests.tasks import vary
 
 # the folder that Harbor's getting-started page describes
 HELLO_WORLD = {
@@ -742,3 +743,20 @@ def test_reading_tasks_loads_nothing_heavy() -> None:
     code = "import sys, agentgym.task; print(sorted({'torch', 'docker', 'rich'} & set(sys.modules)))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown == "[]\n"
+
+
+def test_what_the_user_says_ends_with_the_tasks_reminder(tmp_path: Path) -> None:
+    plain = vary(tmp_path / "plain")
+    assert plain.says(plain.steps[0]) == plain.instruction
+    reminded = vary(tmp_path / "reminded", {"task.toml": '[metadata.agentgym]\nsystem_reminder = "Be kind.\\n"\n'})
+    wanted = f"{plain.instruction.rstrip()}\n\n<system-reminder>\nBe kind.\n</system-reminder>\n"
+    assert reminded.says(reminded.steps[0]) == wanted
+
+
+def test_folders_that_steps_bring_in_are_laid_over_each_other(tmp_path: Path) -> None:
+    steps = '[[steps]]\nname = "one"\n[[steps]]\nname = "two"\n[[steps]]\nname = "three"\n'
+    files = {"task.toml": steps} | {f"steps/{name}/instruction.md": name for name in ("one", "two", "three")}
+    files |= {"steps/one/workdir/a": "1", "steps/three/workdir/a": "3"}
+    task = vary(tmp_path / "task", files)
+    brought_in = [[folder.parent.name for folder in task.brought_in(step)] for step in task.steps]
+    assert brought_in == [["one"], ["one"], ["one", "three"]]
