@@ -42,17 +42,15 @@ class Run:
     """One that has ended."""
 
     seed: int
-    summary: dict[str, Any]
-    """What `--json` said."""
     records: list[dict[str, Any]]
     """Lines of metrics.jsonl."""
 
     def rise_points(self, split: str) -> float:
-        before, after = (float(self.summary[split][when]) for when in ("before", "after"))
+        (_, before), *_, (_, after) = self.success(split)
         return 100 * (after - before)
 
     def told(self, split: str) -> str:
-        return f"{self.summary[split]['before']:.3f} -> {self.summary[split]['after']:.3f}"
+        return " -> ".join(f"{share:.3f}" for _, share in self.success(split))
 
     def success(self, split: str) -> list[tuple[float, float]]:
         """(minutes of training, share)."""
@@ -88,24 +86,15 @@ class Run:
 
 def train(config: Path, seed: int, out: Path) -> Run:
     """In a process of its own, or what is left of one that was here before. Raises CalledProcessError."""
-    said = out.with_suffix(".json")
-    if not said.is_file():
-        argv = [
-            sys.executable,
-            "-m",
-            "agentgym",
-            "train",
-            str(config),
-            "--seed",
-            str(seed),
-            "--out",
-            str(out),
-            "--json",
-        ]
-        done = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True)
-        said.write_text(done.stdout.splitlines()[-1])
-    lines = (out / "metrics.jsonl").read_text().splitlines()
-    return Run(seed, json.loads(said.read_text()), [json.loads(line) for line in lines])
+    if not any(record["kind"] == "end" for record in _records(out)):
+        argv = [sys.executable, "-m", "agentgym", "train", str(config), "--seed", str(seed), "--out", str(out)]
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+    return Run(seed, _records(out))
+
+
+def _records(out: Path) -> list[dict[str, Any]]:
+    metrics = out / "metrics.jsonl"
+    return [json.loads(line) for line in metrics.read_text().splitlines()] if metrics.is_file() else []
 
 
 def control(config: Path, folder: Path) -> Path:
