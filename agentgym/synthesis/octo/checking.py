@@ -97,9 +97,9 @@ def _results(task: Task, trajectory: Trajectory) -> tuple[dict[str, Result], lis
 def _broken(draft: Draft, task: Task, group: Sequence[Breach], backend: Backend) -> list[str]:
     """What is wrong with breaches: they are to fail what they break and nothing else."""
     results, problems = _results(task, play(draft, task, draft.conducts(group), backend, runs=False))
-    wanted, failed = _items(group), {item for item, result in results.items() if result != "pass"}
-    problems += [f"broken, and passes: {item}" for item in sorted(wanted - failed)]
-    problems += [f"broken, and {results[item]}: {item}" for item in sorted(wanted & failed) if results[item] != "fail"]
+    wanted = _items(group)
+    problems += [f"broken, and {results[item]}: {item}" for item in sorted(wanted) if results[item] != "fail"]
+    failed = {item for item, result in results.items() if result in ("fail", "error")}  # what is not done has no form
     by = ", ".join(sorted(wanted)[:3])
     return problems + [f"{results[item]} by {by} ...: {item}" for item in sorted(failed - wanted)]
 

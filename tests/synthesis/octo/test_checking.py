@@ -90,7 +90,7 @@ def test_a_rule_that_nobody_can_break_is_found(backend: Backend) -> None:
     stated = draft.stated[0]
     harmless = replace(stated, rule=replace(BY_NAME["no_sudo"], violate={}), text="")
     shown = check_draft(replace(draft, stated=(harmless,)), backend, alone, graded=False)
-    assert shown.problems == (f"broken, and passes: {stated.source}.no_sudo",)
+    assert shown.problems == (f"broken, and pass: {stated.source}.no_sudo",)
 
 
 def test_work_that_fails_is_found(backend: Backend) -> None:

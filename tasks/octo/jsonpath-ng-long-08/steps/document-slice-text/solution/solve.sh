@@ -6,7 +6,7 @@ cat > docs/on_slice_text.md <<'END'
 
 `replace_all`: replace several pieces of a text one after the other.
 
-`surround`: put a text between two others.
+`surround_text`: put a text between two others.
 
 `slice_text`: cut a piece out of a text.
 END

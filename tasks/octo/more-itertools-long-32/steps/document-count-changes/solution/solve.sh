@@ -6,7 +6,7 @@ cat > docs/on_count_changes.md <<'END'
 
 `cumulative_max`: give the largest value so far at each place.
 
-`middle`: take values from the middle of a list.
+`middle_of`: take values from the middle of a list.
 
 `count_changes`: count how often a value differs from the one before it.
 END

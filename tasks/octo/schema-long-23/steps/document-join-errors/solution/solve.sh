@@ -4,7 +4,7 @@ mkdir -p docs
 cat > docs/on_join_errors.md <<'END'
 # join_errors
 
-`shorten`: cut a long text and end it with dots.
+`shorten_text`: cut a long text and end it with dots.
 
 `missing_names`: list the keys that a mapping lacks.
 

@@ -4,7 +4,7 @@ mkdir -p docs
 cat > docs/on_group_ids.md <<'END'
 # group_ids
 
-`project`: keep some fields of a document.
+`project_fields`: keep some fields of a document.
 
 `next_id`: give the number after the largest one in use.
 
