@@ -17,7 +17,12 @@ from agentgym.trajectory import Trajectory
 from scaffolds.repair import RepairScaffold, prompt
 from tests.tasks import vary
 
-REPAIR = make(templates(Split.TRAIN)[0], Split.TRAIN, 3)
+# a wrong comparison, which is no comparison at all where it is doubled
+REPAIR = next(
+    repair
+    for template in templates(Split.TRAIN)
+    if (repair := make(template, Split.TRAIN, 3)).edit.old.strip() in ("<", ">", "<=", ">=")
+)
 RIGHT = str(REPAIR.edit)
 WRONG = f"{REPAIR.edit.line}|{REPAIR.edit.old}=>{REPAIR.edit.old}{REPAIR.edit.old}"
 
