@@ -53,7 +53,7 @@ def instruction(repair: Repair) -> str:
 def check(repair: Repair) -> str:
     """A program for the agent: the shortest call that the bug fails."""
     call, _, wanted = repair.example
-    return _file("check.txt").replace("'CALL'", repr(call)).replace("CALL", call).replace("WANTED", wanted)
+    return _file("check.txt").replace('"CALL"', repr(call)).replace('"WANTED"', repr(wanted))
 
 
 def config(repair: Repair, split: Split) -> TaskConfig:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -13,7 +15,7 @@ from agentgym.env import Episode
 from agentgym.protocols import Backend, Model, StopReason, ToolCall
 from agentgym.rollout import Job, rollout
 from agentgym.synthesis.repairs.family import Split, make, sample, templates
-from agentgym.synthesis.repairs.folder import write_repair
+from agentgym.synthesis.repairs.folder import check, write_repair
 from agentgym.task import Task
 from agentgym.trajectory import Trajectory
 from scaffolds import NopScaffold, OracleScaffold
@@ -132,3 +134,21 @@ def test_check_shows_the_bug_and_its_end(task: Task, grade: Grade) -> None:
     for source, said in ((REPAIR.broken, f"{call} gives {gives}, not {wanted}"), (REPAIR.fixed, "right")):
         trajectory = grade(source, task.gym.test_command)
         assert trajectory.turns[0].steps[0].observation == said
+
+
+@pytest.mark.parametrize("split", [Split.TRAIN, Split.UNSEEN])
+def test_check_knows_right_from_wrong_in_every_template(
+    split: Split, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for template in templates(split):
+        repair = make(template, split, 0)
+        call, gives, wanted = repair.example
+        told = {repair.fixed: "right", repair.broken: f"{call} gives {gives}, not {wanted}"}
+        if gives == "raises Endless":
+            del told[repair.broken]
+        for source, said in told.items():
+            module = ModuleType("repair")
+            exec(source, module.__dict__)
+            monkeypatch.setitem(sys.modules, "repair", module)
+            exec(check(repair), {})
+            assert capsys.readouterr().out.strip() == said
