@@ -112,8 +112,10 @@ def test_breaches_that_hide_one_another_are_kept_apart() -> None:
 
 
 @pytest.mark.admission
-@pytest.mark.parametrize("draft", drafts(), ids=lambda draft: draft.name)
+@pytest.mark.parametrize("backend", ["namespaces"], indirect=True)
+@pytest.mark.parametrize("draft", drafts()[::3], ids=lambda draft: draft.name)
 def test_suite(draft: Draft, backend: Backend) -> None:
+    """Every third; `python -m agentgym.synthesis.octo check` plays all, in a quarter of an hour."""
     shown = check_draft(draft, backend)
     assert shown.problems == ()
     assert len(shown.kept) == len(shown.broken) == shown.n_program_items
