@@ -117,6 +117,7 @@ def assembled(
             workers=workers,
             rollouts=Rollouts(
                 config.rollouts,
+                config.reward,
                 scheduler=scheduler,
                 curriculum=curriculum,
                 pool=pool,

@@ -72,23 +72,20 @@ class Group(Frozen):
     def graded(self) -> list[Member]:
         return [member for member in self.members if member is not None]
 
-    @property
-    def spread(self) -> Spread:
-        """By the verifier's rewards; where these are equal and compliance is not, there is something to compare."""
-        found = spread([member.reward for member in self.graded])
-        kept = spread([member.compliance for member in self.graded])
-        return kept if kept is Spread.VARIED and found is not Spread.TOO_FEW else found
+    def spread(self, reward: RewardConfig) -> Spread:
+        """By what would train: the verifier's rewards and the terms that are weighed beside them."""
+        return spread([sum(_rewards(member, self.graded, reward)) for member in self.graded])
 
     @property
     def passes(self) -> int:
         return sum(member.reward >= PASSED for member in self.graded)
 
     def shuffled(self, seed: int) -> Group:
-        """Rewards dealt out at random among the members."""
-        rewards = [member.reward for member in self.graded]
-        random.Random(f"shuffle {seed} {self.slot}").shuffle(rewards)
-        dealt = iter(rewards)
-        members = (member and member.model_copy(update={"reward": next(dealt)}) for member in self.members)
+        """Rewards, and what the calls earned, dealt out at random among the members."""
+        earned = [(member.reward, sum(member.process)) for member in self.graded]
+        random.Random(f"shuffle {seed} {self.slot}").shuffle(earned)
+        dealt = iter(earned)
+        members = (member and _earning(member, *next(dealt)) for member in self.members)
         return self.model_copy(update={"members": tuple(members)})
 
 
@@ -124,6 +121,11 @@ def _rewards(member: Member, members: Sequence[Member], config: RewardConfig) ->
         completion_s=member.duration_s,
         baseline_s=statistics.median(other.duration_s for other in members),
     )
+
+
+def _earning(member: Member, reward: float, process: float) -> Member:
+    """`process` falls to its last call."""
+    return member.model_copy(update={"reward": reward, "process": (*(0.0 for _ in member.process[1:]), process)})
 
 
 def _of_tokens(sample: Sample, of_calls: Sequence[float]) -> Iterator[float]:

@@ -20,6 +20,7 @@ from rl.config import RolloutsConfig
 from rl.curriculum import Curriculum
 from rl.errors import NothingToLearn, TrainingError
 from rl.group import Group, Member
+from rl.reward import RewardConfig
 from rl.roller import Keep, RollOut, fault
 from rl.scheduler import Fetched, Scheduler
 from rl.sources import TaskPool
@@ -52,6 +53,7 @@ class Rollouts:
     def __init__(
         self,
         config: RolloutsConfig,
+        reward: RewardConfig,
         *,
         scheduler: Scheduler,
         curriculum: Curriculum,
@@ -64,7 +66,7 @@ class Rollouts:
         candidates: Mapping[int, str] | None = None,
     ) -> None:
         """groups, candidates: of a restored state, by slot; see the properties of these names."""
-        self.config = config
+        self.config, self._reward = config, reward
         self.tally = Tally()
         self._scheduler, self._curriculum, self._pool = scheduler, curriculum, pool
         self._workers, self._roll_out, self._keep, self._seed = workers, roll_out, keep, seed
@@ -197,21 +199,22 @@ class Rollouts:
             self._pool.discard(group.candidate, group.task)
         made = Group(slot=group.slot, task=group.candidate, members=tuple(group.members))
         self._curriculum.record(group.candidate, made.passes, len(made.graded))
-        self.tally.group(made)
-        self._count(made, group.error)
-        if made.spread is Spread.VARIED:
+        spread = made.spread(self._reward)
+        self.tally.group(spread)
+        self._count(spread, group.error)
+        if spread is Spread.VARIED:
             if self.config.shuffle_rewards:
                 made = made.shuffled(self._seed)
             if self._scheduler.done(group.slot, str(group.slot)):
                 self._groups[group.slot] = made
         else:
-            broken = made.spread is Spread.TOO_FEW and group.error
-            self._scheduler.failed(group.slot, BROKEN if broken else made.spread.value)
+            broken = spread is Spread.TOO_FEW and group.error
+            self._scheduler.failed(group.slot, BROKEN if broken else spread.value)
         self._dispatch()
         self.changed.notify_all()
 
-    def _count(self, group: Group, error: str) -> None:
-        varied, broken = group.spread is Spread.VARIED, group.spread is Spread.TOO_FEW and bool(error)
+    def _count(self, spread: Spread, error: str) -> None:
+        varied, broken = spread is Spread.VARIED, spread is Spread.TOO_FEW and bool(error)
         self._barren_in_a_row = 0 if varied else self._barren_in_a_row + 1
         self._broken_in_a_row = self._broken_in_a_row + 1 if broken else 0
         self._last_error = error or self._last_error

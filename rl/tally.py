@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from agentgym.trajectory import Trajectory
 from rl.advantage import Spread
-from rl.group import Group
 
 
 @dataclass
@@ -29,9 +28,9 @@ class Tally:
         self.stops[trajectory.stop_reason.value if trajectory.stop_reason else "broken"] += 1
         self.n_tokens += sum(call.usage.completion_tokens for call in trajectory.calls)
 
-    def group(self, group: Group) -> None:
+    def group(self, spread: Spread) -> None:
         self.n_groups += 1
-        self.n_varied += group.spread is Spread.VARIED
+        self.n_varied += spread is Spread.VARIED
 
     def metrics(self, seconds: float) -> dict[str, float]:
         """By name, as of a span of so many seconds."""

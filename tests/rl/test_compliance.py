@@ -12,6 +12,7 @@ from agentgym.trajectory import Outcome, Trajectory
 from policy.options import PolicyOptions
 from rl.advantage import Spread
 from rl.group import Group, Member
+from rl.reward import RewardConfig
 from rl.roller import Roller
 from scaffolds import ToolsScaffold
 from tests.scoring.suites import CHECKLIST
@@ -34,7 +35,8 @@ def member(reward: float, compliance: float | None) -> Member:
     ],
 )
 def test_a_group_varies_in_what_is_weighed(members: list[Member | None], spread: Spread) -> None:
-    assert Group(slot=0, task="t", members=tuple(members)).spread is spread
+    group = Group(slot=0, task="t", members=tuple(members))
+    assert group.spread(RewardConfig(compliance_weight=0.5)) is spread
 
 
 @pytest.mark.parametrize("scores", [False, True])

@@ -113,9 +113,19 @@ def test_batches_number_their_rollouts_and_groups() -> None:
 
 
 def test_groups() -> None:
-    assert group(member(1.0), member(0.0)).spread is Spread.VARIED
-    assert group(member(1.0), None).spread is Spread.TOO_FEW
+    assert group(member(1.0), member(0.0)).spread(RewardConfig()) is Spread.VARIED
+    assert group(member(1.0), None).spread(RewardConfig()) is Spread.TOO_FEW
     assert group(member(1.0), member(0.0), member(1.0), None).passes == 2
+
+    flawless = member(0.0, turns=[turn(), turn(), turn()])
+    failed = group(member(0.0), flawless)
+    assert failed.spread(RewardConfig()) is Spread.ALL_FAILED
+    assert failed.spread(RewardConfig(process_weight=0.1)) is Spread.VARIED
+    dealt = [{each.process for each in group(member(0.0), flawless, slot=slot).shuffled(3).graded} for slot in range(9)]
+    assert dealt == [{(0.0, 0.0, -1.0), (0.0, 0.0, 0.0)}] * 9
+
+
+def test_shuffled_rewards() -> None:
     shuffled = [group(member(1.0), None, member(0.0), member(0.0), slot=slot).shuffled(3) for slot in range(20)]
     rewards = [[each and each.reward for each in made.members] for made in shuffled]
     assert all(sorted(each.reward for each in made.graded) == [0.0, 0.0, 1.0] for made in shuffled)

@@ -71,14 +71,14 @@ def _replies(trajectory: Trajectory, found: Conversations, instructions: Sequenc
     before: int | None = None
     for number, index in enumerate(sorted(turns)):
         turn = turns[index]
-        if index in main:
+        sums_up = any(step.name == _COMPACT for step in turn.steps)
+        if index in main and not sums_up:
             opened = _squeezed("\n".join(_newly_said(found, index)))
             while query + 1 < len(asked) and (rest := _past(asked[query + 1], opened)) is not None:
                 query, opened = query + 1, rest
             query = max(query, 0)  # the first is there, whatever the scaffold made of its text
             stretch += before is not None and _compacted(found, before, index)
             before = index
-        sums_up = any(step.name == _COMPACT for step in turn.steps)
         uses = tuple(_use(step) for step in turn.steps if step.name not in ("", _COMPACT))
         yield Reply(
             number=number,

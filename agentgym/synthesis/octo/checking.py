@@ -24,7 +24,7 @@ from agentgym.synthesis.octo.script import replies
 from agentgym.task import Task, TaskParts, write_task
 from agentgym.trajectory import Trajectory
 
-WINDOW_TOKENS = 8_000
+WINDOW_TOKENS = 5_000
 """Small enough for the conversation of a long task to be compacted."""
 _UNGRADED = "#!/bin/bash\necho 1 > /logs/verifier/reward.txt\n"
 """Whether the work is good does not matter where rules are broken."""

@@ -12,7 +12,7 @@ from agentgym.store import TrajectoryStore
 from agentgym.trajectory import Trajectory
 from tests.scoring.checklist.sessions import instructions, patch_of, record
 from tests.trajectories import make_trajectory
-from tests.views.agents import worked
+from tests.views.agents import Recording, saying, system, user, worked
 
 AGENTS = Path(__file__).parents[2] / "golden" / "agents"
 LOOK = "grep -n usecs /testbed/src/isodate/isostrf.py"
@@ -61,6 +61,28 @@ def test_titles_and_sub_agents_are_in_it_beside_the_main_conversation() -> None:
 def test_compaction_begins_a_new_stretch() -> None:
     found = record_of(make_trajectory(calls=worked(), turns=[], messages=[]))
     assert [reply.stretch for reply in found.replies if reply.main] == [0, 0, 0, 0, 1, 1, 1]
+
+
+def test_a_summary_asked_of_the_beginning_alone_is_no_compaction() -> None:
+    said = ("Hm.", "So far: none.", "Well.", "So far: well.", "Yes.")
+    agent = Recording.of(*map(saying, said))
+    for opening in ("Fix it.", "Fix it. So far: none."):
+        asked = [system(), user(opening)]
+        agent.ask(asked)
+        agent.ask([*asked, user("Sum up.")])
+    agent.ask([system(), user("Fix it. So far: well.")])
+    trajectory = make_trajectory(*said, calls=agent.calls, messages=[], scaffold="plan")
+    for number in (1, 3):
+        [step] = trajectory.turns[number].steps
+        trajectory.turns[number].steps[:] = [step.model_copy(update={"name": "compact"})]
+    found = record_of(trajectory)
+    assert [(reply.stretch, reply.main) for reply in found.replies] == [
+        (0, True),
+        (0, False),
+        (1, True),
+        (1, False),
+        (2, True),
+    ]
 
 
 def test_the_users_turns() -> None:

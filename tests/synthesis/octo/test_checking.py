@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -112,18 +111,9 @@ def test_breaches_that_hide_one_another_are_kept_apart() -> None:
             assert not (said and any("asides" in breach.changes for breach in group))
 
 
-UNSHOWN = {"blinker-long-13", "parse-long-19"}
-"""Their scripts that break rules come to their end before the conversation is compacted."""
-
-
-def sampled() -> list[Any]:
-    strictly = pytest.mark.xfail(reason="its breaking script is not compacted", strict=True)
-    return [pytest.param(d, id=d.name, marks=strictly if d.name in UNSHOWN else ()) for d in drafts()[::6]]
-
-
 @pytest.mark.admission
 @pytest.mark.parametrize("backend", ["namespaces"], indirect=True)
-@pytest.mark.parametrize("draft", sampled())
+@pytest.mark.parametrize("draft", drafts()[::6], ids=lambda draft: draft.name)
 def test_suite(draft: Draft, backend: Backend) -> None:
     """Every sixth; `python -m agentgym.synthesis.octo check` plays all, in a quarter of an hour."""
     shown = check_draft(draft, backend)
