@@ -79,6 +79,8 @@ class DockerSandbox:
         self._api = api
         self._origin = spec.image
         """What `diff` compares with: of a fork the image that the first one started from."""
+        self._changing = threading.RLock()
+        """Held while it starts or stops: whoever stops it in another thread waits until it has started."""
         self._warden: inside.Warden | None = None
         self._shells: weakref.WeakSet[AttachedStream] = weakref.WeakSet()
         self._n_storage_kills = 0
@@ -86,6 +88,10 @@ class DockerSandbox:
         self._remove: Callable[[], Any] = lambda: None
 
     def start(self) -> None:
+        with self._changing:
+            self._start()
+
+    def _start(self) -> None:
         image = self.spec.image
         self._remove = weakref.finalize(self, remove_container, self._api, self.id, os.getpid())
         try:
@@ -176,6 +182,10 @@ class DockerSandbox:
         return twin
 
     def stop(self) -> None:
+        with self._changing:
+            self._stop()
+
+    def _stop(self) -> None:
         warden, self._warden = self._warden, None
         self._backend.storage_watch.remove(self)
         # in a thread of its own: a second Ctrl-C ends the wait, not the removal

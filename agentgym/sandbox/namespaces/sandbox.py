@@ -59,12 +59,17 @@ class NamespacesSandbox:
         self._disk = disk
         self._started: _Started | None = None
         self._cloned = False
-        self._lock = threading.Lock()
+        self._changing = threading.RLock()
+        """Held while it starts or stops: whoever stops it in another thread waits until it has started."""
         self._drain = Drain()
         environment = {"PATH": DEFAULT_PATH, **spec.image.env, **spec.env}
         self._environment = environment
 
     def start(self) -> None:
+        with self._changing:
+            self._start()
+
+    def _start(self) -> None:
         detail = self.spec.image.detail
         if not isinstance(detail, NamespacesImage):
             raise ImageError(
@@ -290,7 +295,7 @@ class NamespacesSandbox:
         return twin
 
     def stop(self) -> None:
-        with self._lock:
+        with self._changing:
             started, self._started = self._started, None
         if started is None:
             return

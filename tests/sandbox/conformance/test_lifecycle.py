@@ -86,6 +86,20 @@ def test_stop_while_a_command_runs(sandbox: Sandbox) -> None:
     assert gone(number)
 
 
+def test_stop_while_it_starts(create_sandbox: Callable[..., Sandbox]) -> None:
+    """It has started, or says that it was lost; either way nothing of it is left."""
+    for delay_s in (0.0, 0.001, 0.002, 0.004, 0.008):
+        sandbox = create_sandbox()
+        with ThreadPoolExecutor() as pool:
+            starting = pool.submit(sandbox.start)
+            time.sleep(delay_s)
+            sandbox.stop()
+            if (error := starting.exception(timeout=60)) is not None:
+                assert isinstance(error, SandboxError)
+        sandbox.stop()
+        assert not sandbox.alive()
+
+
 def test_two_threads_stop_at_once(sandbox: Sandbox) -> None:
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(sandbox.stop) for _ in range(4)]:
