@@ -1,5 +1,5 @@
-"""A slice of the suite scored for real: under Claude Code with scripts for a model, and under a white-box scaffold with a
-language model of 135 million parameters."""
+"""A slice of the suite scored for real: under three agents of somebody else with scripts for a model, and under a white-box
+scaffold with a language model of 135 million parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from agentgym.backends import build_image
 from agentgym.cli.main import call
 from agentgym.entry import make_scaffold
 from agentgym.errors import ImageError, SandboxError, UsageError
-from agentgym.models import ScriptedModel
 from agentgym.protocols import Backend
 from agentgym.rollout import Job, rollout
 from agentgym.scaffold import MountingScaffold
@@ -28,29 +27,38 @@ from agentgym.synthesis.octo.script import replies
 from agentgym.task import Task, load_task
 from agentgym.trajectory import Trajectory
 from tests.require import unavailable
-from tests.scoring.claude_code import translated
 from tests.scoring.suites import CHECKLIST
+from tests.scoring.translated import Player
 from tests.tasks import vary
 
 SUITE = Path(__file__).parents[2] / "tasks" / "octo"
-SLICE = ("addict-single-03", "cachetools-turns-41", "addict-user-vs-system-23")
+SLICE = (
+    ("claude-code", "addict-single-03"),
+    ("claude-code", "cachetools-turns-41"),
+    ("claude-code", "addict-user-vs-system-23"),
+    ("kilo", "addict-user-vs-system-23"),
+    ("kilo", "cachetools-turns-01"),
+    ("droid", "addict-user-vs-system-23"),
+    ("droid", "addict-system-vs-project-12"),
+)
+"""None has a breach that its agent prevents: Kilo edits no file unread, Droid gives up on a model that repeats itself."""
 
 
-def built(name: str, backend: Backend) -> Task:
+def built(agent: str, name: str, backend: Backend) -> Task:
     """A task of the suite whose image can be built here, for an agent that can be installed here."""
-    task, scaffold = load_task(SUITE / name), make_scaffold("claude-code")
-    assert isinstance(scaffold, MountingScaffold)
+    task, scaffold = load_task(SUITE / name), make_scaffold(agent)
     try:
-        scaffold.mounts(backend)
+        if isinstance(scaffold, MountingScaffold):
+            scaffold.mounts(backend)
         build_image(task, backend)
     except (UsageError, ImageError, SandboxError) as error:  # no network to install it from
         unavailable("agents", str(error))
     return task
 
 
-def played(task: Task, draft: Draft, conducts: Sequence[Conduct], backend: Backend) -> Trajectory:
-    model = ScriptedModel(translated(replies(draft.turns, conducts)))
-    trajectory = rollout(Job(task, make_scaffold("claude-code"), model), backend)
+def played(agent: str, task: Task, draft: Draft, conducts: Sequence[Conduct], backend: Backend) -> Trajectory:
+    model = Player(agent, replies(draft.turns, conducts))
+    trajectory = rollout(Job(task, make_scaffold(agent), model), backend)
     assert trajectory.error is None
     return score(read_checklist(task), trajectory)
 
@@ -62,15 +70,15 @@ def not_passed(trajectory: Trajectory) -> set[str]:
 
 
 @pytest.mark.agents
-@pytest.mark.parametrize("name", SLICE)
-def test_claude_code_keeps_the_rules_and_breaks_them_as_its_model_says(name: str, backend: Backend) -> None:
+@pytest.mark.parametrize(("agent", "name"), SLICE)
+def test_an_agent_keeps_the_rules_and_breaks_them_as_its_model_says(agent: str, name: str, backend: Backend) -> None:
     [draft] = [draft for draft in drafts() if draft.name == name]
-    task = built(name, backend)
-    kept = played(task, draft, draft.compliant(), backend)
+    task = built(agent, name, backend)
+    kept = played(agent, task, draft, draft.compliant(), backend)
     assert kept.reward == 1.0
     assert not_passed(kept) == set()
     breaches = together(draft.breaches())[0]
-    broken = played(task, draft, draft.conducts(breaches), backend)
+    broken = played(agent, task, draft, draft.conducts(breaches), backend)
     assert not_passed(broken) == {item for breach in breaches for item in breach.items}
     assert broken.outcome is not None
     assert broken.outcome.compliance is not None
@@ -83,8 +91,8 @@ def test_claude_code_keeps_the_rules_and_breaks_them_as_its_model_says(name: str
 def test_a_small_language_model_is_scored_on_the_suite(
     backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    built(SLICE[0], backend)
-    assert small_model_scored(str(SUITE / SLICE[0]), tmp_path, monkeypatch, capsys) <= {"fail", "error"}
+    task = built("tools", "addict-single-03", backend)
+    assert small_model_scored(str(task.path), tmp_path, monkeypatch, capsys) <= {"fail", "error"}
 
 
 def test_a_small_language_model_is_scored(

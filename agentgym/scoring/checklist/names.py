@@ -25,7 +25,7 @@ _NAMES: Mapping[Action, str] = {
     "submit": "submit attemptcompletion",
 }
 _ACTIONS = {name: action for action, names in _NAMES.items() for name in names.split()}
-_PATHS = ("path", "file_path", "filePath", "notebook_path", "filename", "file")
+_PATHS = ("path", "file_path", "filePath", "notebook_path", "filename", "file", "directory_path", "folder")
 _COMMANDS = ("command", "cmd")
 _NEW = ("content", "file_text", "new", "new_string", "newString", "new_str", "new_source", "diff", "patch")
 
@@ -46,6 +46,11 @@ def path_in(arguments: Mapping[str, Any] | str) -> str:
 
 def command_in(arguments: Mapping[str, Any] | str) -> str:
     return _text(arguments, _COMMANDS)
+
+
+def folder_in(arguments: Mapping[str, Any] | str) -> str:
+    """Where a command is to be run; empty: where the agent works."""
+    return _text(arguments, ("workdir",))
 
 
 def new_text_in(arguments: Mapping[str, Any] | str) -> str:

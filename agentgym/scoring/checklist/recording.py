@@ -11,7 +11,7 @@ from functools import lru_cache, reduce
 from agentgym.protocols import Message
 from agentgym.scoring.checklist.effects import Effect, effects
 from agentgym.scoring.checklist.files import FileDelta, read_patch
-from agentgym.scoring.checklist.names import action_of, command_in, new_text_in, path_in
+from agentgym.scoring.checklist.names import action_of, command_in, folder_in, new_text_in, path_in
 from agentgym.scoring.checklist.record import Event, Record, Reply, ToolUse
 from agentgym.scoring.checklist.shell import run
 from agentgym.trajectory import StepRecord, Trajectory
@@ -27,8 +27,10 @@ _REFUSAL = re.compile(
     r"\s*(?:<tool_use_error>|error\b(?!: exit code)|bad arguments\b|there is no (?:tool|file)\b)", re.IGNORECASE
 )
 """How scaffolds begin their answer to a call that they did not carry out."""
+_FOLDER = re.compile(r"<path>.*</path>\n<type>directory</type>")
+"""How a tool that reads files begins its answer where the file is a folder, whose list it gives (Kilo's)."""
 _NEW_SHELLS = ("kilo", "droid")
-"""Scaffolds that run each command in a shell of its own."""
+"""Scaffolds that run each command in a shell of its own; where, the call may say."""
 _HEAD_CHARS = 400
 """Of an instruction, by which it is known again: some scaffolds cut what is long."""
 
@@ -53,7 +55,7 @@ def record_of(
     """Of the shells of the main conversation and of the others."""
     for reply, use in uses:
         if trajectory.scaffold in _NEW_SHELLS:
-            folders[reply.main] = ""
+            folders[reply.main] = folder_in(use.arguments)
         done, folders[reply.main] = _done(use, folders[reply.main])
         for effect, by_shell in done:
             path, text = _relative(effect.path, home), effect.text or ""
@@ -121,7 +123,10 @@ def _n_replies(found: Conversations, index: int) -> int:
 
 def _use(step: StepRecord) -> ToolUse:
     refused = step.is_error or _REFUSAL.match(step.observation) is not None
-    return ToolUse(step.name, action_of(step.name), step.arguments, step.id, step.observation, refused)
+    action = action_of(step.name)
+    if action == "read" and _FOLDER.match(step.observation):
+        action = "list"
+    return ToolUse(step.name, action, step.arguments, step.id, step.observation, refused)
 
 
 def _text(message: Message, uses: Sequence[ToolUse]) -> str:

@@ -168,6 +168,46 @@ do   | Read {"file_path": "a.py"}
     }
 
 
+def test_a_shell_may_be_started_in_another_folder() -> None:
+    session = """
+user | Fix it.
+do   | bash {"command": "cat a.py", "workdir": "/app/src", "description": "Read it"}
+do   | bash {"command": "cat b.py", "workdir": "docs", "description": "Read it"}
+do   | bash {"command": "cat c.py", "description": "Read it"}
+"""
+    found = record_of(record(session, scaffold="kilo"), workdir="/app")
+    assert [event.path for event in found.events if event.path] == ["src/a.py", "docs/b.py", "c.py"]
+
+
+def test_a_folder_that_is_read_is_listed() -> None:
+    session = """
+user | Look at it.
+do   | read {"filePath": "/app/src"}
+got  | <path>/app/src</path>
+  <type>directory</type>
+  <entries>
+  a.py
+  </entries>
+do   | read {"filePath": "/app/src/a.py"}
+got  | <path>/app/src/a.py</path>
+  <type>file</type>
+  <content>1: <path>/app</path>
+  2: <type>directory</type></content>
+"""
+    assert done(record_of(record(session, scaffold="kilo"), workdir="/app")) == ["list src", "read src/a.py"]
+
+
+def test_tools_that_list_and_search_say_of_what_in_words_of_their_own() -> None:
+    session = """
+user | Look at it.
+do   | LS {"directory_path": "/app/src"}
+do   | Glob {"patterns": "*.txt", "folder": "/app/secrets"}
+do   | Grep {"pattern": "x", "path": "/app/docs"}
+"""
+    found = record_of(record(session, scaffold="droid"), workdir="/app")
+    assert done(found) == ["list src", "search secrets", "search docs"]
+
+
 def test_reminders_are_told_from_what_the_user_says() -> None:
     found = record_of(record("user | Fix it.\nsay | Done.", reminder="Be brief."))
     assert found.reminders == ("Be brief.",)
