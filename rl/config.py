@@ -37,9 +37,6 @@ class RunConfig(Frozen):
     """Batches to train on, and policy versions to publish."""
     updates_per_batch: int = Field(default=1, gt=0)
     """Optimizer steps that a batch is cut into, whole groups each (MiniMax-M1: 16). They are published together."""
-    passes_per_batch: int = Field(default=1, gt=0)
-    """Times that a batch is trained on, cut another way each time. More than one where rollouts are dear and train
-    steps cheap: what is learnt from an episode grows, and so does the distance to the policy that sampled it."""
     seed: int = 0
     """Of the fresh weights, the demonstrations, the choice of tasks and the sampling."""
     save_every_steps: int = Field(default=20, gt=0)
