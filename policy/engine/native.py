@@ -1,4 +1,4 @@
-"""The engine's own kernels for a CPU, `native.cpp`: linear layers, attention over pages, RMS norm, SwiGLU.
+"""The engine's own kernels for a CPU, `cpp/`: linear layers, attention over pages, RMS norm, SwiGLU.
 
 torch has no attention that reads many requests' pages in one call; a call a request and layer spends more on calling
 than on reading. Its linear layers read weights at two thirds of the memory's speed where rows are few, and a row's sums
@@ -28,10 +28,11 @@ from policy.model.rope import Rotation
 
 # T tokens, N requests, H query heads, K kv heads, D head dim, P pages, R rows, I inputs, O outputs
 
-_SOURCE = Path(__file__).with_name("native.cpp")
+_SOURCES = Path(__file__).with_name("cpp")
+_SOURCE = _SOURCES / "kernels.cpp"
 _FLAGS = ("-std=c++17", "-O3", "-march=native", "-pthread", "-fPIC", "-shared", "-Wno-psabi")
 _PANEL = 48
-"""Outputs of a panel of weights; native.cpp's P."""
+"""Outputs of a panel of weights; P of cpp/kernels.cpp."""
 _DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16"}
 _SIGNATURES: dict[str, list[type]] = {
     "attend": [
@@ -158,7 +159,8 @@ def _library() -> ctypes.CDLL:
         raise NativeError(f"there is no C++ compiler {compiler[0]!r}: install one (apt-get install g++), or set CXX")
     # the macros name the compiler, its version and all that this CPU can do
     macros = _run([*compiler, "-march=native", "-dM", "-E", "-x", "c++", os.devnull])
-    key = blake2b(repr((_FLAGS, compiler, macros)).encode() + _SOURCE.read_bytes(), digest_size=8).hexdigest()
+    sources = b"".join(file.read_bytes() for file in sorted(_SOURCES.iterdir()))
+    key = blake2b(repr((_FLAGS, compiler, macros)).encode() + sources, digest_size=8).hexdigest()
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "agentgym", "native")
     path = folder / f"{platform.machine()}-{key}.so"
     try:
