@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -144,24 +143,10 @@ def _learner(
     tokenizer = policy.write_tokenizer(folder.tokenizer)
     states = States(folder.states, model_type=policy.model_type, tokenizer_from=tokenizer)
     if not states.any and config.warmstart is not None:
-        with _all_threads():
-            warm_up(
-                policy.decoder, policy.renderer, config.warmstart, config.trainer, seed=config.run.seed, told=warming
-            )
+        warm_up(policy.decoder, policy.renderer, config.warmstart, config.trainer, seed=config.run.seed, told=warming)
     trainer = Trainer(policy.decoder, config.trainer)
     window = WindowState() if config.window is not None else None
     return policy, trainer, states, states.restore(trainer, told) or LoopState(step=0, window=window)
-
-
-@contextmanager
-def _all_threads() -> Iterator[None]:
-    """Nothing else computes meanwhile."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(before, len(os.sched_getaffinity(0))))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _examples(specs: Sequence[str], config: TrainConfig, scratch: Path) -> list[Task]:
