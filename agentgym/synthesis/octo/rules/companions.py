@@ -65,7 +65,9 @@ def _tests(
 
 
 RULES = (
-    _test_names("numbered", "test_${name}_$number", r"test_[a-z0-9_]+_\d+", "test_name_of_function_1"),
+    _test_names(
+        "numbered", "test_${name}_$number", r"test_(?!should_)(?!\w*_case_\d)[a-z0-9_]+_\d+", "test_name_of_function_1"
+    ),
     _test_names("should", "test_should_${name}_$number", r"test_should_\w+", "test_should_do_something"),
     _test_names("case", "test_${name}_case_$number", r"test_[a-z0-9_]+_case_\d+", "test_name_of_function_case_1"),
     _header("spdx", "# SPDX-License-Identifier: MIT"),
