@@ -185,6 +185,8 @@ class NamespacesSandbox:
     def _as_root(self, argv: list[str], *, stdin: bytes = b"", limit_bytes: int = 1 << 16) -> tuple[int, bytes, str]:
         """`transfer.Run`."""
         report, out, err = self._run(argv, 300.0, "/", None, "root", stdin, limit_bytes)
+        if report["code"] and not self.alive():
+            raise SandboxLost(f"sandbox {self.id} was stopped while files were brought in or out")
         return report["code"], bytes(out.data), err.text()
 
     def shell(self) -> PersistentShell:

@@ -86,6 +86,17 @@ def test_stop_while_a_command_runs(sandbox: Sandbox) -> None:
     assert gone(number)
 
 
+def test_stop_while_files_are_brought_in(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(os.urandom(8 << 20))
+    with ThreadPoolExecutor() as pool:
+        uploads = [pool.submit(sandbox.upload, tmp_path, f"/app/{number}") for number in range(4)]
+        time.sleep(0.03)
+        sandbox.stop()
+        errors = [upload.exception(timeout=60) for upload in uploads]
+    assert any(errors)
+    assert all(error is None or isinstance(error, SandboxLost) for error in errors)
+
+
 def test_stop_while_it_starts(create_sandbox: Callable[..., Sandbox]) -> None:
     """It has started, or says that it was lost; either way nothing of it is left."""
     for delay_s in (0.0, 0.001, 0.002, 0.004, 0.008):
