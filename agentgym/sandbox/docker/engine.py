@@ -62,6 +62,8 @@ def is_gone(error: Exception) -> bool:
     """Whether the engine says that there is no such container (any more), or that it does not run."""
     status = getattr(error, "status_code", None)
     text = _brief(error).lower()
+    if status == 500:  # an exec of a container that is about to end
+        return "is not running" in text
     return (status == 404 and "container" in text) or (status == 409 and ("running" in text or "removal" in text))
 
 

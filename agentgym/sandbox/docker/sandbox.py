@@ -221,6 +221,8 @@ class DockerSandbox:
                 break
         if ended.timed_out:
             raise SandboxError(f"sandbox {self.id}: {argv[0]} took longer than {FILE_TIMEOUT_S:.0f} s")
+        if ended.status and not self.alive():
+            raise SandboxLost(f"sandbox {self.id} was stopped while files were brought in or out")
         return ended.status, ended.stdout.data(), ended.stderr.text()
 
     def _run(
