@@ -72,13 +72,19 @@ class ExecResult:
 
     exit_code: int
     """The command's own; 128 + n when signal n ended it; 124 when it ran out of time."""
-    stdout: str
-    """UTF-8, invalid bytes replaced."""
+    stdout_bytes: bytes
+    """As it came."""
     stderr: str
+    """UTF-8, invalid bytes replaced."""
     timed_out: bool = False
     truncated: bool = False
-    """More than `output_bytes` were written to stdout or stderr."""
+    """More was written to stdout or stderr than is kept."""
     duration_s: float = 0.0
+
+    @property
+    def stdout(self) -> str:
+        """UTF-8, invalid bytes replaced."""
+        return self.stdout_bytes.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +127,11 @@ class Sandbox(Protocol):
         env: Mapping[str, str] | None = None,
         user: str | None = None,
         stdin: bytes = b"",
+        stdout_limit_bytes: int | None = None,
     ) -> ExecResult:
         """Run an argv, or a string under `bash -c`, in a process group of its own; cwd defaults to the image's WORKDIR.
 
+        `stdout_limit_bytes`: how much of stdout is kept, None for the limits' output_bytes.
         On timeout the whole tree it started is killed, children that ignore signals included. Processes left in
         the background by a command that ended in time live on until `stop`, as in `docker exec`.
         Raises SandboxLost when the sandbox is gone.

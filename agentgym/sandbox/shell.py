@@ -183,7 +183,7 @@ class PersistentShell:
             note = self._replace(bash, timed_out)
         return ExecResult(
             exit_code=124 if timed_out else bash.status,
-            stdout=capture.text() + note,
+            stdout_bytes=capture.data() + note.encode(),
             stderr="",
             timed_out=timed_out,
             truncated=capture.truncated,

@@ -141,35 +141,59 @@ def _archive(members: Iterable[tuple[tarfile.TarInfo, bytes | None]]) -> bytes:
     return buffer.getvalue()
 
 
-_MAKE_ROOM = """for name; do [ -d "$name" ] && [ ! -L "$name" ] || rm -f -- "$name"; done"""
+_BEHIND_A_LINK, _NOT_UNPACKED = 96, 97
+_APPLY = f"""
+take() {{ names=(); for ((i = 0; i < $1; i++)); do IFS= read -r -d '' name; names+=("$name"); done; }}
+take $1; for name in "${{names[@]}}"; do if [ -L "$name" ]; then printf %s "$name" >&2; exit {_BEHIND_A_LINK}; fi; done
+take $2; gone=("${{names[@]}}"); take $3; folders=("${{names[@]}}")
+printf '%s\\0' "${{gone[@]}}" "${{folders[@]}}" |
+    tar -c -f - --no-recursion --null --verbatim-files-from -T - 2> /dev/null || [ $? -lt 3 ] || exit 1
+if [ $2 -gt 0 ]; then printf '%s\\0' "${{gone[@]}}" | xargs -0 rm -rf -- || exit 1; fi
+for name in "${{folders[@]}}"; do [ -d "$name" ] && [ ! -L "$name" ] || rm -f -- "$name" || exit 1; done
+tar -x -f - --no-same-owner || exit {_NOT_UNPACKED}
+"""
+"""$1, $2 and $3: how many names of each kind come before the archive, each ended by a zero: folders above what changes,
+what goes (all but folders is written anew), and what is to be a folder. One command: each costs as much as a small
+test."""
 
 
-def apply(sandbox: Sandbox, workdir: str, changes: Changes) -> None:
-    """Make them in another sandbox of the same image. Raises SandboxError, and NotTaken for changes that lie behind a
-    link of the image, which no honest tool reports."""
-    if not changes.written and not changes.deleted:
-        return
-    links = set(_do(sandbox, workdir, ["find", ".", "-type", "l", "-printf", "%P\\0"]).split("\0"))
-    links -= {*changes.written, *changes.deleted}
-    for name in (*changes.written, *changes.deleted):
-        if not links.isdisjoint(str(parent) for parent in PurePosixPath(name).parents):
-            raise NotTaken(f"{name} is said to have changed, and lies behind a link")
+def apply(sandbox: Sandbox, workdir: str, changes: Changes) -> bytes:
+    """Make them in another sandbox of the same image; a tar of what was there before.
+
+    Raises SandboxError, and NotTaken for changes that lie behind a link of the image, which no honest tool reports.
+    """
+    changed = {*changes.written, *changes.deleted}
+    if not changed:
+        return b""
+    above = {str(parent) for name in changed for parent in PurePosixPath(name).parents} - changed
     with tarfile.open(fileobj=io.BytesIO(changes.archive)) as opened:
         folders = {info.name for info in opened if info.isdir()}
-    gone = [*changes.deleted, *(name for name in changes.written if name not in folders)]
-    if gone:
-        _do(sandbox, workdir, ["xargs", "-0", "rm", "-rf", "--"], _listed(gone))
-    if folders:
-        make_room = ["xargs", "-0", "sh", "-c", _MAKE_ROOM, "sh"]
-        _do(sandbox, workdir, make_room, _listed(folders))
-    if changes.written:
-        _do(sandbox, workdir, ["tar", "-x", "-f", "-", "--no-same-owner"], changes.archive)
+    kinds = [sorted(names) for names in (above, changed - folders, folders)]
+    listed = b"".join(os.fsencode(name) + b"\0" for names in kinds for name in names)
+    done = sandbox.exec(
+        ["bash", "-c", _APPLY, "apply", *(str(len(names)) for names in kinds)],
+        stdin=listed + changes.archive,
+        stdout_limit_bytes=_LIMIT_BYTES + 1,
+        cwd=workdir,
+        env={"LC_ALL": "C"},  # names are bytes: a broken character would swallow the zero behind it
+        user="root",
+        timeout_s=300.0,
+    )
+    said = done.stderr.strip()[-300:]
+    if done.exit_code == _BEHIND_A_LINK:
+        raise NotTaken(f"something is said to have changed below {said}, which is a link")
+    if done.exit_code == _NOT_UNPACKED:
+        raise NotTaken(f"tar in {workdir}: {said}")
+    if done.exit_code:
+        raise SandboxError(f"to make the agent's changes in {workdir} ended with {done.exit_code}: {said}")
+    if len(done.stdout_bytes) > _LIMIT_BYTES:
+        raise NotTaken(f"the files that were changed held more than {_LIMIT_BYTES} bytes")
+    return done.stdout_bytes
 
 
-def patch(before: Sandbox, workdir: str, changes: Changes, brought_in: Sequence[Path] = ()) -> str:
-    """The changes as `git apply` takes them; `before` holds the image's files, and the folders `brought_in` were laid
-    over them for the agent to find."""
-    was = _pack(before, workdir, [*changes.written, *changes.deleted], missing_ok=True)
+def patch(was: bytes, changes: Changes, brought_in: Sequence[Path] = ()) -> str:
+    """The changes as `git apply` takes them. `was`: a tar of the image's files, over which the folders `brought_in`
+    were laid for the agent to find."""
     return render(was, changes.archive, laid_over=[_shown(folder, changes.refused) for folder in brought_in])
 
 
@@ -184,20 +208,8 @@ def _shown(folder: Path, refused: Sequence[str]) -> bytes:
     return buffer.getvalue()
 
 
-def _pack(sandbox: Sandbox, workdir: str, names: Sequence[str], *, missing_ok: bool = False) -> bytes:
+def _pack(sandbox: Sandbox, workdir: str, names: Sequence[str]) -> bytes:
     try:
-        return sandbox.pack(workdir, names, max_bytes=_LIMIT_BYTES, missing_ok=missing_ok)
+        return sandbox.pack(workdir, names, max_bytes=_LIMIT_BYTES)
     except (OSError, ValueError) as error:
         raise NotTaken(str(error)) from None
-
-
-def _listed(names: Iterable[str]) -> bytes:
-    return b"\0".join(os.fsencode(name) for name in names)
-
-
-def _do(sandbox: Sandbox, workdir: str, argv: list[str], stdin: bytes = b"", ok: tuple[int, ...] = (0,)) -> str:
-    result = sandbox.exec(argv, stdin=stdin, cwd=workdir, user="root", timeout_s=300.0)
-    if result.exit_code not in ok:
-        said = f"{argv[0]} in {workdir} ended with {result.exit_code}: {result.stderr.strip()[-300:]}"
-        raise SandboxError(said) if argv[0] != "tar" else NotTaken(said)
-    return result.stdout

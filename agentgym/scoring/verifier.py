@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agentgym.errors import GraderError, SandboxLost, TaskError
-from agentgym.protocols import Backend, ExecResult, Image, Limits, Sandbox, SandboxSpec
+from agentgym.protocols import Backend, Image, Limits, Sandbox, SandboxSpec
 from agentgym.sandbox.transfer import archive
 from agentgym.scoring import changes, junit
 from agentgym.task import Step, Task, expand_variables
@@ -33,8 +33,6 @@ from agentgym.trajectory import Outcome
 TESTS, VERDICT = "/tests", "/logs/verifier"
 FIXED_ENV = {"TZ": "UTC", "PYTHONHASHSEED": "0"}
 _FILES = ("reward.txt", "reward.json", "tampered", "junit.xml")
-_NOTHING = bytes(tarfile.BLOCKSIZE * 2)
-"""An empty archive."""
 _MARK, _NOT_BROUGHT_IN = "[verifier] the tests were not brought in", 97
 _CLEAR = f"for place in {TESTS} {VERDICT}; do if [ -e $place ] || [ -L $place ]; then rm -rf $place; fi; done\n"
 """What the agent may have laid there for the verifier to find. A program that is not run takes no time."""
@@ -42,6 +40,16 @@ _BRING_IN = f"""
 tar -x -f - -C / --no-same-owner && mkdir -p {VERDICT} || {{ echo "{_MARK}" >&2; exit {_NOT_BROUGHT_IN}; }}
 """
 """Reads an archive of the tests."""
+_RUN = f"bash {TESTS}/test.sh < /dev/null"
+_HAND_OUT = f"""
+left=$?
+cd {VERDICT} && set -- && for name in {" ".join(_FILES)}; do
+    if [ -e $name ] || [ -L $name ]; then set -- "$@" $name; fi
+done
+if [ $# -gt 0 ]; then tar -c -f - --no-recursion -- "$@"; fi
+exit $left
+"""
+"""Writes an archive of the verdict."""
 _FILE_BYTES = 1 << 20
 _REPORT_BYTES = 64 << 20
 
@@ -75,8 +83,8 @@ class Verifier:
         try:
             taken = changes.take(agent, workdir, self.task.gym.protected)
             with self._fresh(self.image, extra_mb=(len(taken.archive) >> 20) + 1) as sandbox:
-                patch = changes.patch(sandbox, workdir, taken, self.task.brought_in(step))
-                changes.apply(sandbox, workdir, taken)
+                was = changes.apply(sandbox, workdir, taken)
+                patch = changes.patch(was, taken, self.task.brought_in(step))
                 graded = self.verify(step, sandbox, workdir)
         except changes.NotTaken as error:
             if not agent.alive():
@@ -117,16 +125,16 @@ class Verifier:
             raise TaskError(f"{self.task.path}: found no tests/, wanted tests/test.sh to grade by")
         user = str(verifier.user) if verifier.user is not None else "root"
         bring_in = _BRING_IN if self.task.gym.grading == "diff" else _CLEAR + _BRING_IN
-        run = f"exec bash {TESTS}/test.sh < /dev/null"
         env = {**FIXED_ENV, **expand_variables(verifier.env, os.environ)}
         # one command where it can be: each costs as much as a small test
         result = sandbox.exec(
-            ["bash", "-c", bring_in + (run if user == "root" else f"chmod 777 {VERDICT}")],
+            ["bash", "-c", bring_in + (f"{_RUN} >&2{_HAND_OUT}" if user == "root" else f"chmod 777 {VERDICT}")],
             stdin=archive(folders, TESTS),
             timeout_s=verifier.timeout_sec,
             cwd=workdir,
             env=env,
             user="root",
+            stdout_limit_bytes=_REPORT_BYTES + 1,
         )
         if result.exit_code == _NOT_BROUGHT_IN and _MARK in result.stderr:
             why = result.stderr.strip()[-300:]
@@ -134,10 +142,12 @@ class Verifier:
                 raise GraderError(f"the tests cannot be brought in: {why}")
             return self._without_report(f"the agent left no place for the tests: {why}")
         if user != "root" and not result.timed_out:
-            result = sandbox.exec(["bash", "-c", run], timeout_s=verifier.timeout_sec, cwd=workdir, env=env, user=user)
+            result = sandbox.exec(["bash", "-c", _RUN], timeout_s=verifier.timeout_sec, cwd=workdir, env=env, user=user)
         if result.timed_out:
             return self._without_report(f"the tests did not finish within {verifier.timeout_sec:.0f} s")
-        return self._read(sandbox, result)
+        if user == "root":
+            return self._read(_verdict(result.stdout_bytes), result.exit_code, result.stderr)
+        return self._read(_verdict(_packed(sandbox)), result.exit_code, result.stdout + result.stderr)
 
     def _without_report(self, why: str) -> Outcome:
         return Outcome(
@@ -147,12 +157,11 @@ class Verifier:
             detail=why,
         )
 
-    def _read(self, sandbox: Sandbox, result: ExecResult) -> Outcome:
-        left = _left_behind(sandbox)
+    def _read(self, left: Callable[..., str | None], exit_code: int, said: str) -> Outcome:
         text, table = left("reward.txt"), left("reward.json")
         if text is None and table is None:
-            tail = (result.stdout + result.stderr).strip()[-500:]
-            raise GraderError(f"test.sh ended with {result.exit_code} and left no reward file; it last said: {tail}")
+            tail = said.strip()[-500:]
+            raise GraderError(f"test.sh ended with {exit_code} and left no reward file; it last said: {tail}")
         rewards = _parse_table(table) if table is not None else {}
         told = [_parse_number(text.strip(), "reward.txt", (str,))] if text is not None else []
         if rewards:
@@ -164,15 +173,15 @@ class Verifier:
             return self._without_report(f"tampering: {tampered.strip()}")
         required = (*self.task.fail_to_pass, *self.task.pass_to_pass)
         if not required:
-            return Outcome(reward=told[0], rewards=rewards, detail=_summary(result))
-        return self._judge(left("junit.xml", _REPORT_BYTES), told[0], rewards, result)
+            return Outcome(reward=told[0], rewards=rewards, detail=_summary(exit_code, said))
+        return self._judge(left("junit.xml", _REPORT_BYTES), told[0], rewards, _summary(exit_code, said))
 
-    def _judge(self, report: str | None, told: float, rewards: dict[str, float], result: ExecResult) -> Outcome:
+    def _judge(self, report: str | None, told: float, rewards: dict[str, float], summary: str) -> Outcome:
         """Rewards from the verdicts of the required tests, held against what the reward file says."""
         if report is None:
             if told:
                 raise GraderError(f"the reward file says {told} but there is no junit.xml to show for it")
-            return self._without_report(f"the tests left no report; {_summary(result)}")
+            return self._without_report(f"the tests left no report; {summary}")
         try:
             found = junit.verdicts(report.encode(), (*self.task.fail_to_pass, *self.task.pass_to_pass))
         except GraderError as error:
@@ -194,16 +203,27 @@ class Verifier:
         )
 
 
-def _summary(result: ExecResult) -> str:
-    lines = (result.stdout + result.stderr).strip().splitlines()
-    return f"test.sh ended with {result.exit_code}" + (f": {lines[-1][:200]}" if lines else "")
+def _summary(exit_code: int, said: str) -> str:
+    lines = said.strip().splitlines()
+    return f"test.sh ended with {exit_code}" + (f": {lines[-1][:200]}" if lines else "")
 
 
-def _left_behind(sandbox: Sandbox) -> Callable[..., str | None]:
-    """What the verifier left, by name."""
+def _packed(sandbox: Sandbox) -> bytes:
+    """An archive of the verdict, of a sandbox where the tests have run."""
     try:
-        packed = sandbox.pack(VERDICT, _FILES, max_bytes=_REPORT_BYTES, missing_ok=True)
-        with tarfile.open(fileobj=io.BytesIO(packed or _NOTHING)) as archive:
+        return sandbox.pack(VERDICT, _FILES, max_bytes=_REPORT_BYTES, missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise GraderError(f"{VERDICT}: {error}") from None
+
+
+def _verdict(packed: bytes) -> Callable[..., str | None]:
+    """What the verifier left, by name."""
+    if not packed:
+        return lambda *_: None
+    if len(packed) > _REPORT_BYTES:
+        raise GraderError(f"{VERDICT}: what was left is larger than {_REPORT_BYTES} bytes")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             found = {info.name: archive.extractfile(info) if info.isreg() or info.islnk() else None for info in archive}
             contents = {name: file.read() if file else None for name, file in found.items()}
     except (OSError, ValueError, KeyError, tarfile.TarError) as error:

@@ -73,8 +73,8 @@ class PackedContext:
     def softmax(
         self, layer: int, q_THD: Tensor, k_TKD: Tensor, v_TKD: Tensor, rotation: Rotation, scale: float
     ) -> Tensor:
-        q_THD, k_TKD = rotation(q_THD), rotation(k_TKD)
         """Each chain's queries against the keys of its path: copied and masked, or, on a CPU, where they lie."""
+        q_THD, k_TKD = rotation(q_THD), rotation(k_TKD)
         if self.device.type == "cpu" and self.path != "naive" and not self.forest.only_roots:
             return forest_attention(q_THD, k_TKD, v_TKD, self.forest, scale)
         parts = []

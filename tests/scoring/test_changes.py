@@ -73,8 +73,7 @@ def test_a_name_that_is_no_unicode(make_sandbox: Callable[..., Sandbox], files: 
     agent, fresh = make_sandbox(image=files), make_sandbox(image=files)
     agent.exec("echo x > $'caf\\xe9'; echo two > text")
     taken = changes.take(agent, "/app")
-    patch = changes.patch(fresh, "/app", taken)
-    changes.apply(fresh, "/app", taken)
+    patch = changes.patch(changes.apply(fresh, "/app", taken), taken)
     assert fresh.read("/app/text") == b"two\n"
     assert patch.encode()
 
@@ -122,8 +121,8 @@ def test_nothing_outside_and_nothing_ignored(make_sandbox: Callable[..., Sandbox
 def test_no_changes(make_sandbox: Callable[..., Sandbox], files: Image) -> None:
     agent, fresh = make_sandbox(image=files), make_sandbox(image=files)
     taken = changes.take(agent, "/app")
-    changes.apply(fresh, "/app", taken)
-    assert (taken.written, taken.deleted, changes.patch(fresh, "/app", taken)) == ((), (), "")
+    patch = changes.patch(changes.apply(fresh, "/app", taken), taken)
+    assert (taken.written, taken.deleted, patch) == ((), (), "")
 
 
 def test_thousands_of_files(make_sandbox: Callable[..., Sandbox], files: Image) -> None:
@@ -132,8 +131,7 @@ def test_thousands_of_files(make_sandbox: Callable[..., Sandbox], files: Image) 
     agent.exec(script)
     began = time.monotonic()
     taken = changes.take(agent, "/app")
-    patch = changes.patch(fresh, "/app", taken)
-    changes.apply(fresh, "/app", taken)
+    patch = changes.patch(changes.apply(fresh, "/app", taken), taken)
     assert time.monotonic() - began < 15
     assert patch.count("diff --git") == 2001
     assert fresh.exec("find . -name 'f*' -type f -path './d*' | wc -l; ls gone").stdout == "2000\n"
@@ -150,7 +148,8 @@ def test_patch_onto_the_images_files(
     agent, fresh = make_sandbox(image=files), make_sandbox(image=files)
     fresh.download("/app", tmp_path / "tree")
     agent.exec(script)
-    patch = changes.patch(fresh, "/app", changes.take(agent, "/app"))
+    taken = changes.take(agent, "/app")
+    patch = changes.patch(changes.apply(fresh, "/app", taken), taken)
     subprocess.run(
         ["git", "apply", "--whitespace=nowarn"], input=patch.encode(), cwd=tmp_path / "tree", check=True,
         env={"GIT_CEILING_DIRECTORIES": str(tmp_path), "PATH": "/usr/bin:/bin"},
@@ -166,7 +165,8 @@ def test_patch_onto_the_images_files(
 def test_no_patch_of_a_binary(make_sandbox: Callable[..., Sandbox], files: Image) -> None:
     agent, fresh = make_sandbox(image=files), make_sandbox(image=files)
     agent.exec("printf '\\0' > binary; echo two > text")
-    patch = changes.patch(fresh, "/app", changes.take(agent, "/app"))
+    taken = changes.take(agent, "/app")
+    patch = changes.patch(changes.apply(fresh, "/app", taken), taken)
     assert patch.startswith("Binary files a/binary and b/binary differ\ndiff --git a/text b/text\n")
 
 

@@ -123,6 +123,6 @@ def test_an_archive_that_lies(cross: Cross, agent: Sandbox) -> None:
 
 
 def test_changes_behind_a_link_are_refused(agent: Sandbox) -> None:
-    taken = changes.Changes(written=(), deleted=("link/test_a.py",), refused=(), archive=b"")
-    with pytest.raises(changes.NotTaken, match="lies behind a link"):
+    taken = changes.Changes(written=(), deleted=("link/test_a.py",), refused=(), archive=bytes(1024))
+    with pytest.raises(changes.NotTaken, match="below link, which is a link"):
         changes.apply(agent, "/app", taken)

@@ -47,6 +47,7 @@ class LocalSandbox:
         env: Mapping[str, str] | None = None,
         user: str | None = None,
         stdin: bytes = b"",
+        stdout_limit_bytes: int | None = None,
     ) -> ExecResult:
         self._require_alive()
         argv = ["bash", "-c", command] if isinstance(command, str) else list(command)
@@ -68,12 +69,13 @@ class LocalSandbox:
             os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
         limit = self.spec.limits.output_bytes
+        stdout_limit = limit if stdout_limit_bytes is None else stdout_limit_bytes
         return ExecResult(
             exit_code=124 if timed_out else _exit_code(process.returncode),
-            stdout=out[:limit].decode("utf-8", "replace"),
+            stdout_bytes=out[:stdout_limit],
             stderr=err[:limit].decode("utf-8", "replace"),
             timed_out=timed_out,
-            truncated=len(out) > limit or len(err) > limit,
+            truncated=len(out) > stdout_limit or len(err) > limit,
             duration_s=time.monotonic() - began,
         )
 
@@ -157,15 +159,15 @@ class LocalShell:
         self._bash.stdin.flush()
         output, exit_code = self._until(word.encode(), time.monotonic() + timeout_s)
         limit = self.sandbox.spec.limits.output_bytes
-        text = output[:limit].decode("utf-8", "replace")
+        said = output[:limit]
         timed_out = exit_code is None
         if exit_code is None or self._bash.poll() is not None:
             ended = "was killed" if exit_code is None else "ended"
-            text += f"\n[the shell {ended}; a fresh one takes its place]"
+            said += f"\n[the shell {ended}; a fresh one takes its place]".encode()
             self.close()
             self._open()
         code = 124 if exit_code is None else exit_code
-        return ExecResult(code, text, "", timed_out=timed_out, truncated=len(output) > limit)
+        return ExecResult(code, said, "", timed_out=timed_out, truncated=len(output) > limit)
 
     def close(self) -> None:
         if not self.closed:

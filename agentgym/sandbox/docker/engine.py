@@ -59,12 +59,13 @@ def engine_errors(what: str) -> Iterator[None]:
 
 
 def is_gone(error: Exception) -> bool:
-    """Whether the engine says that there is no such container (any more), or that it does not run."""
+    """Whether the engine says that there is no such container (any more), or that it does not run; with a container go
+    its execs."""
     status = getattr(error, "status_code", None)
     text = _brief(error).lower()
     if status == 500:  # an exec of a container that is about to end
         return "is not running" in text
-    return (status == 404 and "container" in text) or (status == 409 and ("running" in text or "removal" in text))
+    return (status == 404 and ("container" in text or "no such exec" in text)) or (status == 409 and ("running" in text or "removal" in text))
 
 
 def _brief(error: Exception) -> str:

@@ -119,12 +119,13 @@ class DockerSandbox:
         env: Mapping[str, str] | None = None,
         user: str | None = None,
         stdin: bytes = b"",
+        stdout_limit_bytes: int | None = None,
     ) -> ExecResult:
         argv = ["bash", "-c", command] if isinstance(command, str) else list(command)
-        ended = self._run(argv, timeout_s, cwd, env, user, stdin, self.spec.limits.output_bytes)
+        ended = self._run(argv, timeout_s, cwd, env, user, stdin, stdout_limit_bytes)
         return ExecResult(
             exit_code=124 if ended.timed_out else ended.status,
-            stdout=ended.stdout.text(),
+            stdout_bytes=ended.stdout.data(),
             stderr=ended.stderr.text() + ended.notes,
             timed_out=ended.timed_out,
             truncated=ended.stdout.truncated or ended.stderr.truncated,
@@ -233,10 +234,11 @@ class DockerSandbox:
         env: Mapping[str, str] | None,
         user: str | None,
         stdin: bytes,
-        limit_bytes: int,
+        stdout_limit_bytes: int | None,
     ) -> _Ended:
-        nonce = secrets.token_hex(8)
-        out, err = Capture(nonce, limit_bytes), Capture(nonce, limit_bytes)
+        nonce, output_bytes = secrets.token_hex(8), self.spec.limits.output_bytes
+        out = Capture(nonce, output_bytes if stdout_limit_bytes is None else stdout_limit_bytes)
+        err = Capture(nonce, output_bytes)
         wrapped = inside.command_argv(argv, nonce, cwd or self.spec.image.workdir)
         n_storage_kills = self._n_storage_kills
         exec_id, stream = self._attach(wrapped, env=env, user=user, with_stdin=bool(stdin))
@@ -280,7 +282,7 @@ class DockerSandbox:
             if not pid:  # what the engine said about that came on either stream
                 status = 126
                 err.feed(out.data())
-                out = Capture(nonce, limit_bytes)
+                out = Capture(nonce, 0)
         if kills[-1] > kills[0]:
             notes = f"[sandbox] killed: memory limit of {self.spec.limits.memory_mb} MB\n"
         if self._n_storage_kills > n_storage_kills:

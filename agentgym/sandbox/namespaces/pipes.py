@@ -58,11 +58,14 @@ class Kept:
 
 
 def converse(
-    ours: list[int], answer: int, stdin: bytes, limit_bytes: int, timeout_s: float, drain: Drain
+    ours: list[int], answer: int, stdin: bytes, limits_bytes: tuple[int, int], timeout_s: float, drain: Drain
 ) -> tuple[dict[str, Any] | None, Kept, Kept]:
     """Feed stdin and collect output until the report comes, or None for one that never will; what is left in the pipes
-    then is taken too, and pipes that a background process still holds go to `drain`."""
-    kept = {ours[1]: Kept(limit_bytes), ours[2]: Kept(limit_bytes)}
+    then is taken too, and pipes that a background process still holds go to `drain`.
+
+    limits_bytes: how much of stdout and of stderr is kept.
+    """
+    kept = {fd: Kept(limit_bytes) for fd, limit_bytes in zip(ours[1:], limits_bytes, strict=True)}
     report, left = b"", memoryview(stdin)
     deadline = time.monotonic() + timeout_s
     with selectors.DefaultSelector() as selector, open(answer, "rb", buffering=0):

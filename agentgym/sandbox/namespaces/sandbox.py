@@ -137,12 +137,12 @@ class NamespacesSandbox:
         env: Mapping[str, str] | None = None,
         user: str | None = None,
         stdin: bytes = b"",
+        stdout_limit_bytes: int | None = None,
     ) -> ExecResult:
         argv = ["bash", "-c", command] if isinstance(command, str) else list(command)
         started = self._running()
         kills_before = find_cgroups().oom_kills(started.cgroup)
-        limit = self.spec.limits.output_bytes
-        report, out, err = self._run(argv, timeout_s, cwd, env, user, stdin, limit)
+        report, out, err = self._run(argv, timeout_s, cwd, env, user, stdin, stdout_limit_bytes)
         code: int = report["code"]
         notes = ""
         if code < 0:
@@ -151,7 +151,7 @@ class NamespacesSandbox:
                 notes = f"\n[sandbox] killed: memory limit of {self.spec.limits.memory_mb} MB\n"
         return ExecResult(
             exit_code=124 if report["timed_out"] else code,
-            stdout=out.text(),
+            stdout_bytes=bytes(out.data),
             stderr=err.text() + notes,
             timed_out=report["timed_out"],
             truncated=out.truncated or err.truncated,
@@ -166,7 +166,7 @@ class NamespacesSandbox:
         env: Mapping[str, str] | None,
         user: str | None,
         stdin: bytes,
-        limit_bytes: int,
+        stdout_limit_bytes: int | None,
     ) -> tuple[dict[str, Any], Kept, Kept]:
         with contextlib.ExitStack() as cleanup:
             ours, theirs = open_pipes(cleanup, with_stdin=bool(stdin))
@@ -175,7 +175,9 @@ class NamespacesSandbox:
             finally:
                 for fd in theirs:
                     os.close(fd)
-            report, out, err = converse(ours, answer, stdin, limit_bytes, timeout_s + GRACE_S, self._drain)
+            output_bytes = self.spec.limits.output_bytes
+            limits_bytes = (output_bytes if stdout_limit_bytes is None else stdout_limit_bytes, output_bytes)
+            report, out, err = converse(ours, answer, stdin, limits_bytes, timeout_s + GRACE_S, self._drain)
         if report is None:
             raise SandboxLost(f"sandbox {self.id}: the supervisor ended while a command ran")
         if "lost" in report:
