@@ -65,7 +65,9 @@ def is_gone(error: Exception) -> bool:
     text = _brief(error).lower()
     if status == 500:  # an exec of a container that is about to end
         return "is not running" in text
-    return (status == 404 and ("container" in text or "no such exec" in text)) or (status == 409 and ("running" in text or "removal" in text))
+    if status == 404:
+        return "container" in text or "no such exec" in text
+    return status == 409 and ("running" in text or "removal" in text)
 
 
 def _brief(error: Exception) -> str:
