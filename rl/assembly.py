@@ -16,6 +16,7 @@ from agentgym.backends import build_image, make_backend
 from agentgym.gateway import Gateway
 from agentgym.protocols import Backend
 from agentgym.rollout import rollout
+from agentgym.sandbox.sharing import SharingBackend
 from agentgym.scaffold import MountingScaffold, Scaffold
 from agentgym.task import Task
 from rl.config import TrainConfig
@@ -81,6 +82,8 @@ def assembled(
         }
         if roll is None:
             backend = make_backend(config.rollouts.sandbox)
+            if config.rollouts.share_commands:
+                backend = SharingBackend(backend)
             roll = partial(rollout, backend=backend)
             tasks = [task for source in sources for task in source.environments(folder.scratch / "environments")]
             _prepare(backend, scaffold, [*tasks, *heldout["heldout"], *heldout["unseen"]])

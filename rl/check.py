@@ -25,6 +25,7 @@ from rl.config import (
 from rl.curriculum import Candidate, Curriculum, CurriculumConfig
 from rl.errors import ConfigProblems
 from rl.policies import start
+from rl.reward import RewardConfig
 from rl.scheduler import SchedulerConfig
 from rl.sources import REPAIRS, open_source
 from rl.trainer import TrainerConfig
@@ -134,6 +135,11 @@ def _batch(run: RunConfig, scheduler: SchedulerConfig) -> Iterator[str]:
         )
 
 
+def _shared(rollouts: RolloutsConfig, reward: RewardConfig) -> Iterator[str]:
+    if rollouts.share_commands and reward.speed_weight:
+        yield "reward.speed_weight: shared commands take no time (rollouts.share_commands): choose one of the two"
+
+
 def _demonstrations(warmstart: WarmstartConfig | None, model: ModelConfig) -> Iterator[str]:
     if warmstart is None:
         return
@@ -146,4 +152,4 @@ def _demonstrations(warmstart: WarmstartConfig | None, model: ModelConfig) -> It
         yield f"warmstart.demonstrations: {error}"
 
 
-_CHECKS: tuple[Callable[..., Iterator[str]], ...] = (_agent, _sandbox, _tasks, _model, _batch, _demonstrations)
+_CHECKS: tuple[Callable[..., Iterator[str]], ...] = (_agent, _sandbox, _tasks, _model, _batch, _shared, _demonstrations)

@@ -91,6 +91,9 @@ class RolloutsConfig(Frozen):
     """What makes an agent of the model, by its name."""
     sandbox: str = "namespaces"
     """Backend: namespaces or docker."""
+    share_commands: bool = False
+    """Episodes of a task that have had the same commands so far share what came of them, and equal work is graded once.
+    For tasks whose commands do the same each time they are run."""
     group_size: int = Field(default=8, ge=2)
     """Episodes of one task that are compared with each other, G; of one alone nothing could be learnt."""
     parallel: int = Field(default=16, gt=0)

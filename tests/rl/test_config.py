@@ -62,6 +62,10 @@ def test_sound(tmp_path: Path, policy: Path) -> None:
         ({"rollouts": {"scaffold": "repairs"}}, "rollouts.scaffold: no scaffold is called 'repairs'"),
         ({"rollouts": {"scaffold": "oracle"}}, "rollouts.scaffold: oracle asks no model, so it leaves no token ids"),
         ({"rollouts": {"sandbox": "chroot"}}, "rollouts.sandbox: no sandbox backend is called 'chroot'"),
+        (
+            {"rollouts": {"share_commands": True}, "reward": {"speed_weight": 0.1}},
+            "reward.speed_weight: shared commands take no time",
+        ),
         ({"run": {"updates_per_batch": 3}}, "run.updates_per_batch: 3 is more than the 2 groups of a batch"),
         ({"curriculum": {"stages": [{"weights": {"elsewhere": 1}}]}}, "curriculum: found stages of unknown sources"),
         (
