@@ -12,6 +12,7 @@ are to the samples of a batch. The rollouts of a group often do the same, and th
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import socket
@@ -104,7 +105,10 @@ Run = Callable[[_Running], Any]
 
 
 class SharingSandbox:
-    """Matches `protocols.Sandbox`. Not started before a command has to be run."""
+    """Matches `protocols.Sandbox`. Not started before a command has to be run.
+
+    Its commands must come one after another; `stop` may come at any time.
+    """
 
     def __init__(self, sandbox: Sandbox, tree: _Tree) -> None:
         self.id, self.spec = sandbox.id, sandbox.spec
@@ -114,10 +118,16 @@ class SharingSandbox:
         self._owed: list[Run] = []
         """The commands that were answered and not run, in order."""
         self._n_shells = 0
-        self._begun = self._stopped = self._alone = False
+        self._open = False
+        """Between start and stop, as who holds it knows them."""
+        self._begun = False
+        """It has been started in earnest."""
+        self._alone = False
+        """It has had what no other can have: nothing is shared any more."""
 
     def start(self) -> None:
         """What goes wrong with a start is told by the first command that needs it."""
+        self._open = True
 
     def exec(
         self,
@@ -178,7 +188,7 @@ class SharingSandbox:
         return list(self._look(("diff",), lambda running: running.sandbox.diff()))
 
     def alive(self) -> bool:
-        return not self._stopped and (not self._begun or self._running.sandbox.alive())
+        return self._open and (not self._begun or self._running.sandbox.alive())
 
     def snapshot(self) -> Image:
         return self._caught_up().sandbox.snapshot()
@@ -188,7 +198,7 @@ class SharingSandbox:
 
     def stop(self) -> None:
         with self._tree.changed:
-            self._stopped, begun = True, self._begun
+            self._open, begun = False, self._begun
             self._tree.changed.notify_all()
         if begun:
             self._running.sandbox.stop()
@@ -221,8 +231,7 @@ class SharingSandbox:
         """What is known of the command here, or an answer that is ours to find."""
         with self._tree.changed:
             while True:
-                if self._stopped:
-                    raise SandboxLost(f"sandbox {self.id} is not running")
+                self._check()
                 answer = self._place.get(key)
                 if answer is None:
                     answer = self._place[key] = _Answer()
@@ -258,12 +267,11 @@ class SharingSandbox:
         """The sandbox with all commands so far. Raises SandboxError."""
         running = self._running
         with self._tree.changed:
-            if self._stopped:
-                raise SandboxLost(f"sandbox {self.id} is not running")
+            self._check()
             begun, self._begun = self._begun, True
         if not begun:
             running.sandbox.start()
-            if self._stopped:  # meanwhile, by another thread
+            if not self._open:  # stopped meanwhile, by another thread
                 running.sandbox.stop()
         while self._owed:
             try:
@@ -274,6 +282,10 @@ class SharingSandbox:
                 pass
             del self._owed[0]
         return running
+
+    def _check(self) -> None:
+        if not self._open:
+            raise SandboxLost(f"sandbox {self.id} is not running")
 
 
 class SharingShell:
@@ -291,7 +303,8 @@ class SharingShell:
 
     def close(self) -> None:
         number = self._number
-        self._do(("close", number), lambda running: running.shells[number].close())
+        with contextlib.suppress(SandboxLost):
+            self._do(("close", number), lambda running: running.shells[number].close())
 
 
 def _given(answer: _Answer) -> Any:
