@@ -195,6 +195,7 @@ def test_kept_answers_are_bounded(below: Counting, image: Image) -> None:
     shared = SharingBackend(below, kept_bytes=100_000)  # type: ignore[arg-type]
     for task in ("a", "b", "c", "b", "a"):
         sandbox = shared.create(SandboxSpec(image=image, labels={"agentgym.task": task}))
+        sandbox.start()
         assert len(sandbox.exec("head -c 60000 /dev/zero").stdout_bytes) == 60000
         sandbox.stop()
     assert len(below.started) == 4
