@@ -24,6 +24,7 @@ from agentgym.backends import build_image, make_backend
 from agentgym.env import Episode
 from agentgym.protocols import Backend, Model, SandboxSpec, StopReason, ToolCall
 from agentgym.rollout import Job, rollout, rollouts
+from agentgym.sandbox.sharing import SharingBackend
 from agentgym.task import Task, load_task
 from agentgym.trajectory import Trajectory
 from benchmarks import peers
@@ -33,6 +34,7 @@ from benchmarks.sandbox import bubblewrap, void
 N_COMMANDS = 5
 N_AT_ONCE = 64
 N_CORES = 2
+GROUP_SIZE, N_DIFFERENT = 8, 3
 
 TASK = {
     "task.toml": 'schema_version = "1.1"\n[task]\nname = "agentgym/trivial"\n[metadata.agentgym]\ngrading = "diff"\n'
@@ -52,6 +54,20 @@ class Commands:
     def run(self, episode: Episode, model: Model) -> None:
         for _ in range(N_COMMANDS):
             episode.step(ToolCall("bash", {"command": "true"}))
+        episode.step(ToolCall("submit"))
+
+
+class Writes:
+    """A scaffold that writes a number and submits."""
+
+    name = "writes"
+    needs_model = False
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def run(self, episode: Episode, model: Model) -> None:
+        episode.step(ToolCall("write_file", {"path": "number", "content": f"{self.number}\n"}))
         episode.step(ToolCall("submit"))
 
 
@@ -129,6 +145,20 @@ def at_once(task: Task, backend: Backend) -> list[Row]:
     ]
 
 
+def group(task: Task, backend: Backend, n: int) -> Row:
+    """A group of rollouts of which some do the same, as a policy's do."""
+
+    def run(on: Backend) -> None:
+        jobs = (Job(task, Writes(attempt % N_DIFFERENT), None, attempt) for attempt in range(GROUP_SIZE))
+        check(list(rollouts(jobs, on, parallel=GROUP_SIZE)))
+
+    took = interleaved(n, shared=lambda: run(SharingBackend(backend)), plain=lambda: run(backend))
+    return lower(
+        f"{GROUP_SIZE} episodes of which {N_DIFFERENT} differ, commands shared", took["shared"], "ms",
+        peer="each run and graded", peer_value=took["plain"], bound=f"{GROUP_SIZE / N_DIFFERENT:.3g}x",
+    )  # fmt: skip
+
+
 def steps(task: Task, n: int) -> list[Row]:
     env = gymnasium.make("agentgym/Repo-v0", task=task)
     env.reset(seed=0)
@@ -156,6 +186,8 @@ def main() -> None:
         rows += episodes(task, backend, n)
         peers.progress(f"{N_AT_ONCE} at once")
         rows += at_once(task, backend)
+        peers.progress("a group that shares")
+        rows.append(group(task, backend, n))
         peers.progress("steps")
         rows += steps(task, 5 * n)
     versions = {"agentgym": version("agentgym"), "bubblewrap": bubblewrap(), "docker engine": engine,

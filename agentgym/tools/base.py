@@ -6,6 +6,8 @@ A tool is a class with an `Arguments` model and a `run`. It knows nothing of oth
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 import reprlib
 from abc import ABC, abstractmethod
@@ -64,7 +66,12 @@ class TypedTool(ABC, Generic[A]):
 
 
 def object_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """JSON schema of `model` as models like to read it: no titles, no $refs, no null beside a type."""
+    """JSON schema of `model` as models like to read it: no titles, no $refs, no null beside a type. The caller's own."""
+    return copy.deepcopy(_object_schema(model))  # every call of a tool asks, and to make one takes a millisecond
+
+
+@functools.lru_cache(256)
+def _object_schema(model: type[BaseModel]) -> dict[str, Any]:
     raw = model.model_json_schema()
     definitions = raw.pop("$defs", {})
     schema = _clean(raw, definitions, ())
