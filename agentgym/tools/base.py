@@ -66,7 +66,7 @@ class TypedTool(ABC, Generic[A]):
 
 
 def object_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """JSON schema of `model` as models like to read it: no titles, no $refs, no null beside a type. The caller's own."""
+    """JSON schema of `model` as models like to read it: no titles, no $refs, no null beside a type."""
     return copy.deepcopy(_object_schema(model))  # every call of a tool asks, and to make one takes a millisecond
 
 

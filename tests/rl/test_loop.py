@@ -42,6 +42,16 @@ def test_it_learns(tmp_path: Path, policy: Path) -> None:
     assert not list((tmp_path / "run" / "scratch").glob("**/task.toml"))
 
 
+def test_a_batch_is_gone_through_in_parts_as_often_as_wanted(tmp_path: Path, policy: Path) -> None:
+    for passes in (1, 2):
+        tables: dict[str, Any] = {"run": {"steps": 1, "updates_per_batch": 2, "passes_per_batch": passes}}
+        _, records = even.run(
+            tmp_path / str(passes), even.config(policy, tasks={"heldout": []}, **tables), even.alternating
+        )
+        [step] = [record.metrics for record in records.of("step")]
+        assert step["trainer/microbatches"] == 2 * passes
+
+
 def test_asynchronous_steps_train_on_older_versions(tmp_path: Path, policy: Path) -> None:
     result, records = even.run(tmp_path / "run", even.config(policy), even.alternating)
     assert result.steps == 6
