@@ -117,7 +117,8 @@ def trained(n_steps: int, folder: Path, roll: Roll, **order: Any) -> Steps:
         tasks=TasksConfig(train=("repairs:train",)),
         rollouts=RolloutsConfig(group_size=GROUP_SIZE, parallel=GROUPS * GROUP_SIZE),
         scheduler=SchedulerConfig(batch_groups=GROUPS, concurrency=GROUPS, **order),
-        trainer=TrainerConfig(optimizer=OptimizerConfig(learning_rate=1e-4)),
+        # as in the quickstart: no prompt is longer than the blocks that MSA chooses
+        trainer=TrainerConfig(optimizer=OptimizerConfig(learning_rate=1e-4), index_loss_coeff=0.0),
     )
     steps = Steps()
     with assembled(config, RunFolder(folder), told=print, roll=roll) as parts:
