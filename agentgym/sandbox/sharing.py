@@ -78,6 +78,8 @@ class _Answer:
     known: bool = False
     result: Any = None
     error: Exception | None = None
+    own: bool = False
+    """It ran out of time: everybody finds out alone."""
     then: dict[Hashable, _Answer] = field(default_factory=dict)
     """The commands that have followed it."""
 
@@ -207,38 +209,41 @@ class SharingSandbox:
 
     def _do(self, key: Hashable, run: Run) -> Any:
         """A command after which the sandbox may be another one."""
-        if self._alone:
-            return run(self._caught_up())
         answer, ours = self._claimed(key)
+        if answer is None:
+            return run(self._caught_up())
         if ours:
             self._run(key, answer, run)
         else:
             self._owed.append(run)
-        if not self._alone:
-            self._place = answer.then
+        self._place = answer.then
         return _given(answer)
 
     def _look(self, key: Hashable, run: Run) -> Any:
         """A command that changes nothing."""
-        if self._alone:
-            return run(self._caught_up())
         answer, ours = self._claimed(key)
+        if answer is None:
+            return run(self._caught_up())
         if ours:
             self._run(key, answer, run)
         return _given(answer)
 
-    def _claimed(self, key: Hashable) -> tuple[_Answer, bool]:
-        """What is known of the command here, or an answer that is ours to find."""
+    def _claimed(self, key: Hashable) -> tuple[_Answer | None, bool]:
+        """What is known of the command here, or an answer that is ours to find; None: nothing is shared any more."""
         with self._tree.changed:
-            while True:
+            while not self._alone:
                 self._check()
                 answer = self._place.get(key)
                 if answer is None:
                     answer = self._place[key] = _Answer()
                     return answer, True
-                if answer.known:
+                if answer.known and not answer.own:
                     return answer, False
-                self._tree.changed.wait()
+                if answer.known:
+                    self._alone = True
+                else:
+                    self._tree.changed.wait()
+        return None, False
 
     def _run(self, key: Hashable, answer: _Answer, run: Run) -> None:
         """Find the answer. What infrastructure or the clock ended is nobody else's: others will run it themselves."""
@@ -249,15 +254,11 @@ class SharingSandbox:
                 raise
             except (OSError, ValueError) as error:
                 answer.error = error
-            self._alone = isinstance(answer.result, ExecResult) and answer.result.timed_out
-            shared = not self._alone
-        except BaseException:
-            shared = False
-            raise
+            answer.own = self._alone = isinstance(answer.result, ExecResult) and answer.result.timed_out
+            answer.known = True
         finally:
             with self._tree.changed:
-                if shared:
-                    answer.known = True
+                if answer.known:
                     self._tree.n_bytes += _n_bytes(answer.result)
                 else:
                     del self._place[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -142,6 +143,16 @@ def test_what_the_clock_ended_is_not_shared(create: Callable[..., Sandbox], belo
     first.exec("echo x > x")
     assert first.exec("cat x").stdout == "x\n"
     assert below.started == [first.id, second.id]
+
+
+def test_what_never_ends_is_waited_for_once(create: Callable[..., Sandbox]) -> None:
+    """Then all find out at once."""
+    sandboxes = [create() for _ in range(4)]
+    began = time.monotonic()
+    with ThreadPoolExecutor(4) as threads:
+        ended = list(threads.map(lambda sandbox: sandbox.exec("sleep 60", timeout_s=0.5), sandboxes))
+    assert all(result.timed_out for result in ended)
+    assert time.monotonic() - began < 1.9
 
 
 def test_a_loss_is_the_losers_own(create: Callable[..., Sandbox], below: Counting) -> None:
