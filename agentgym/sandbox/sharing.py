@@ -38,6 +38,7 @@ class SharingBackend:
         self.name = backend.name
         self._backend, self._kept_bytes = backend, kept_bytes
         self._beginnings: OrderedDict[Hashable, _Tree] = OrderedDict()
+        self._n_bytes = 0
         self._lock = threading.Lock()
 
     def doctor(self) -> list[Check]:
@@ -59,13 +60,19 @@ class SharingBackend:
             (spec.limits, _items(spec.env), spec.labels.get("agentgym.task")),
         )
         with self._lock:
-            tree = self._beginnings.pop(beginning, None) or _Tree()
+            tree = self._beginnings.pop(beginning, None) or _Tree(self._grown)
             self._beginnings[beginning] = tree
-            n_bytes = sum(each.n_bytes for each in self._beginnings.values())
-            while n_bytes > self._kept_bytes and len(self._beginnings) > 1:
+            while self._n_bytes > self._kept_bytes and len(self._beginnings) > 1:
                 _, oldest = self._beginnings.popitem(last=False)
-                n_bytes -= oldest.n_bytes
+                oldest.kept = False
+                self._n_bytes -= oldest.n_bytes
         return SharingSandbox(sandbox, tree)
+
+    def _grown(self, tree: _Tree, n_bytes: int) -> None:
+        with self._lock:
+            if tree.kept:
+                tree.n_bytes += n_bytes
+                self._n_bytes += n_bytes
 
     def prune(self, *, images: bool = False) -> list[str]:
         return self._backend.prune(images=images)
@@ -87,11 +94,13 @@ class _Answer:
 class _Tree:
     """The commands that sandboxes of one beginning have had."""
 
-    def __init__(self) -> None:
+    def __init__(self, grown: Callable[[_Tree, int], None]) -> None:
         self.first: dict[Hashable, _Answer] = {}
         self.changed = threading.Condition()
         """Guards every answer of the tree."""
-        self.n_bytes = 0
+        self.grown = grown
+        """Told of the bytes of every answer."""
+        self.kept, self.n_bytes = True, 0
 
 
 @dataclass(frozen=True)
@@ -258,11 +267,10 @@ class SharingSandbox:
             answer.known = True
         finally:
             with self._tree.changed:
-                if answer.known:
-                    self._tree.n_bytes += _n_bytes(answer.result)
-                else:
+                if not answer.known:
                     del self._place[key]
                 self._tree.changed.notify_all()
+        self._tree.grown(self._tree, _n_bytes(answer.result))
 
     def _caught_up(self) -> _Running:
         """The sandbox with all commands so far. Raises SandboxError."""
