@@ -37,9 +37,6 @@ class RunConfig(Frozen):
     """Batches to train on, and policy versions to publish."""
     updates_per_batch: int = Field(default=1, gt=0)
     """Optimizer steps that a batch is cut into, whole groups each (MiniMax-M1: 16). They are published together."""
-    passes_per_batch: int = Field(default=1, gt=0)
-    """Times that a batch is gone through, in another order each time: samples that are dear may serve twice. Each time
-    the policy is further from the one that sampled them."""
     seed: int = 0
     """Of the fresh weights, the demonstrations, the choice of tasks and the sampling."""
     save_every_steps: int = Field(default=20, gt=0)

@@ -11,7 +11,6 @@ they are made is `assembly.py`'s, and who looks on (`observe/`) the caller's.
 from __future__ import annotations
 
 import math
-import random
 import statistics
 import threading
 import time
@@ -114,12 +113,10 @@ class Loop:
 
     def _train(self, batch: Batch) -> dict[str, float]:
         """The updates of a batch; the trainer's metrics over all of them."""
-        config, run = self.config, self.config.run
+        config = self.config
         groups = training_samples([group for _, group in batch], config.reward, config.advantage)
-        size = math.ceil(len(groups) / run.updates_per_batch)
-        rng = random.Random(f"order {run.seed} {self.step}")
-        orders = [groups, *(rng.sample(groups, len(groups)) for _ in range(1, run.passes_per_batch))]
-        parts = [order[first : first + size] for order in orders for first in range(0, len(order), size)]
+        size = math.ceil(len(groups) / config.run.updates_per_batch)
+        parts = [groups[first : first + size] for first in range(0, len(groups), size)]
         updates = [self.parts.trainer.train_step([sample for group in part for sample in group]) for part in parts]
         names = {name: None for update in updates for name in update}
         return {name: _over(name, [update[name] for update in updates if name in update]) for name in names}
