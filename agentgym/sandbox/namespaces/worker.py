@@ -143,7 +143,8 @@ def end_job(job: Job, spared: set[int], since_s: float = 0.0) -> None:
     nothing is left."""
     since = int(since_s * os.sysconf("SC_CLK_TCK"))
     for _ in range(500):
-        doomed = [pid for pid in job.pids() - spared if (stat := stat_of(pid)).alive and stat.started >= since]
+        # older ones first: a shell whose child is killed before it would still say so
+        doomed = [pid for pid in sorted(job.pids() - spared) if (stat := stat_of(pid)).alive and stat.started >= since]
         if not doomed:
             return
         for pid in doomed:
