@@ -89,9 +89,10 @@ class Conversation:
                     if hasattr(piece, "message"):  # told by its fields: a model need not know our classes
                         reply = piece
                         break
+                    after_reasoning = bool(said["reasoning"]) and not said["content"]
+                    said[piece.kind] += piece.text  # first: what is seen is kept, whenever Ctrl-C comes
                     if not self._as_json:
-                        self._show(piece, after_reasoning=bool(said["reasoning"]) and not said["content"])
-                    said[piece.kind] += piece.text
+                        self._show(piece, after_reasoning=after_reasoning)
             except KeyboardInterrupt:
                 # what was said stays said
                 message: Message = {"role": "assistant", "content": said["content"]}
