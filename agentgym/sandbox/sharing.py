@@ -167,15 +167,13 @@ class SharingSandbox:
         return SharingShell(self._do, self._n_shells - 1)
 
     def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
-        data: bytes = self._look(
-            ("read", path, max_bytes), lambda running: running.sandbox.read(path, max_bytes=max_bytes)
+        data: bytes = self._do(
+            ("read", path, max_bytes), lambda running: running.sandbox.read(path, max_bytes=max_bytes), changes=False
         )
         return data
 
     def write(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
-        self._do(
-            ("write", path, _digest(data), mode), lambda running: running.sandbox.write(path, data, mode=mode)
-        )  # fmt: skip
+        self._do(("write", path, _digest(data), mode), lambda running: running.sandbox.write(path, data, mode=mode))
 
     def upload(self, source: Path, target: str) -> None:
         packed = _digest(transfer.archive([source], target))
@@ -185,9 +183,10 @@ class SharingSandbox:
         self._caught_up().sandbox.download(source, target)
 
     def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20, missing_ok: bool = False) -> bytes:
-        data: bytes = self._look(
+        data: bytes = self._do(
             ("pack", folder, tuple(names), max_bytes, missing_ok),
             lambda running: running.sandbox.pack(folder, names, max_bytes=max_bytes, missing_ok=missing_ok),
+            changes=False,
         )
         return data
 
@@ -196,7 +195,7 @@ class SharingSandbox:
         return self._caught_up().sandbox.listen(port)
 
     def diff(self) -> list[FileChange]:
-        return list(self._look(("diff",), lambda running: running.sandbox.diff()))
+        return list(self._do(("diff",), lambda running: running.sandbox.diff(), changes=False))
 
     def alive(self) -> bool:
         return self._open and (not self._begun or self._running.sandbox.alive())
@@ -216,25 +215,17 @@ class SharingSandbox:
 
     # -------------------------------------------------------------------------------------------------- the tree
 
-    def _do(self, key: Hashable, run: Run) -> Any:
-        """A command after which the sandbox may be another one."""
+    def _do(self, key: Hashable, run: Run, *, changes: bool = True) -> Any:
+        """A command; `changes`: the sandbox may be another one after it."""
         answer, ours = self._claimed(key)
         if answer is None:
             return run(self._caught_up())
         if ours:
             self._run(key, answer, run)
-        else:
+        elif changes:
             self._owed.append(run)
-        self._place = answer.then
-        return _given(answer)
-
-    def _look(self, key: Hashable, run: Run) -> Any:
-        """A command that changes nothing."""
-        answer, ours = self._claimed(key)
-        if answer is None:
-            return run(self._caught_up())
-        if ours:
-            self._run(key, answer, run)
+        if changes:
+            self._place = answer.then
         return _given(answer)
 
     def _claimed(self, key: Hashable) -> tuple[_Answer | None, bool]:
