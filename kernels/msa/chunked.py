@@ -4,7 +4,8 @@ Scores of the index branch are made for a few queries at a time. Attention goes 
 visit it (visits.py): keys and values are read where they lie and each product is one matrix product, a softmax being
 carried along for every query. The sums have a fixed order.
 
-T tokens, H query heads, K kv heads, G = H / K heads a group, D head dim, n queries that visit a block, J its keys.
+T tokens, H query heads, K kv heads, G = H / K heads a group, D head dim, n queries that visit a block with h of the kv
+heads, J its keys.
 """
 
 from __future__ import annotations
@@ -97,15 +98,15 @@ def forward(
     max_KTG = torch.full_like(q_KTGD[..., 0], -torch.inf)
     sum_KTG = torch.zeros_like(max_KTG)
     visits = Visits.of(block_indices, packing, block_size, packing.shared_blocks)
-    for head, keys, queries, position in visits(packing, block_size, _queries(q_KTGD, block_size)):
-        scores_nGJ = _scores(q_KTGD[head, queries], k_KJD[head, keys], packing, queries, position, scale)
-        highest_nG = max_KTG[head, queries]
-        new_nG = torch.maximum(highest_nG, scores_nGJ.amax(-1))
-        p_nGJ = scores_nGJ.sub_(new_nG[..., None]).exp_()
-        decay_nG = torch.exp(highest_nG - new_nG)
-        max_KTG[head, queries] = new_nG
-        sum_KTG[head, queries] = sum_KTG[head, queries] * decay_nG + p_nGJ.sum(-1)
-        o_KTGD[head, queries] = o_KTGD[head, queries] * decay_nG[..., None] + p_nGJ @ v_KJD[head, keys]
+    for heads, keys, queries, position in visits(packing, block_size, _queries(q_KTGD, block_size)):
+        scores_hnGJ = _scores(q_KTGD[heads, queries], k_KJD[heads, keys], packing, queries, position, scale)
+        highest_hnG = max_KTG[heads, queries]
+        new_hnG = torch.maximum(highest_hnG, scores_hnGJ.amax(-1))
+        p_hnGJ = scores_hnGJ.sub_(new_hnG[..., None]).exp_()
+        decay_hnG = torch.exp(highest_hnG - new_hnG)
+        max_KTG[heads, queries] = new_hnG
+        sum_KTG[heads, queries] = sum_KTG[heads, queries] * decay_hnG + p_hnGJ.sum(-1)
+        o_KTGD[heads, queries] = o_KTGD[heads, queries] * decay_hnG[..., None] + _times(p_hnGJ, v_KJD[heads, keys])
     o_KTGD /= sum_KTG.masked_fill(sum_KTG == 0, 1.0)[..., None]
     lse_KTG = max_KTG + sum_KTG.log()
     return o_KTGD.transpose(0, 1).flatten(1, 2).to(q.dtype), lse_KTG.transpose(0, 1).flatten(1, 2)
@@ -123,15 +124,15 @@ def backward(
     k_KJD, v_KJD = _by_head(k), _by_head(v)
     d_q_KTGD, d_k_KJD, d_v_KJD = torch.zeros_like(q_KTGD), torch.zeros_like(k_KJD), torch.zeros_like(v_KJD)
     visits = Visits.of(block_indices, packing, block_size, packing.shared_blocks)
-    for head, keys, queries, position in visits(packing, block_size, _queries(q_KTGD, block_size)):
-        q_nGD, d_o_nGD = q_KTGD[head, queries], d_o_KTGD[head, queries]
-        scores_nGJ = _scores(q_nGD, k_KJD[head, keys], packing, queries, position, scale)
-        p_nGJ = scores_nGJ.sub_(lse_KTG[head, queries][..., None]).exp_()
-        d_v_KJD[head, keys] += p_nGJ.flatten(0, 1).T @ d_o_nGD.flatten(0, 1)
-        d_p_nGJ = d_o_nGD @ v_KJD[head, keys].T
-        d_scores_nGJ = d_p_nGJ.sub_(delta_KTG[head, queries][..., None]).mul_(p_nGJ).mul_(scale)
-        d_k_KJD[head, keys] += d_scores_nGJ.flatten(0, 1).T @ q_nGD.flatten(0, 1)
-        d_q_KTGD[head, queries] += d_scores_nGJ @ k_KJD[head, keys]
+    for heads, keys, queries, position in visits(packing, block_size, _queries(q_KTGD, block_size)):
+        q_hnGD, d_o_hnGD = q_KTGD[heads, queries], d_o_KTGD[heads, queries]
+        scores_hnGJ = _scores(q_hnGD, k_KJD[heads, keys], packing, queries, position, scale)
+        p_hnGJ = scores_hnGJ.sub_(lse_KTG[heads, queries][..., None]).exp_()
+        d_v_KJD[heads, keys] += p_hnGJ.flatten(1, 2).mT @ d_o_hnGD.flatten(1, 2)
+        d_p_hnGJ = _times(d_o_hnGD, v_KJD[heads, keys].mT)
+        d_scores_hnGJ = d_p_hnGJ.sub_(delta_KTG[heads, queries][..., None]).mul_(p_hnGJ).mul_(scale)
+        d_k_KJD[heads, keys] += d_scores_hnGJ.flatten(1, 2).mT @ q_hnGD.flatten(1, 2)
+        d_q_KTGD[heads, queries] += _times(d_scores_hnGJ, k_KJD[heads, keys])
     d_q = d_q_KTGD.transpose(0, 1).flatten(1, 2)
     return d_q.to(q.dtype), d_k_KJD.transpose(0, 1).to(k.dtype), d_v_KJD.transpose(0, 1).to(v.dtype)
 
@@ -152,16 +153,16 @@ def index_loss(
     loss = q_KTGD.new_zeros(())
     index_scale, mean = index_q.shape[-1] ** -0.5, 1.0 / max(index_q.shape[0] * K, 1)
     visits = Visits.of(block_indices, packing, block_size, packing.shared_blocks)
-    for head, keys, queries, position in visits(packing, block_size, _queries(q_KTGD, block_size)):
-        scores_nGJ = _scores(q_KTGD[head, queries], k_KJD[head, keys], packing, queries, position, scale)
-        p_nJ = scores_nGJ.sub_(lse_KTG[head, queries][..., None]).exp_().mean(1)
-        index_q_nD = index_q_KTD[head, queries]
-        log_index_nJ = (index_q_nD @ index_k_JD[keys].T * index_scale).sub_(index_lse_KT[head, queries][:, None])
-        future_nJ = _future(packing, queries, position, p_nJ.shape[-1])
-        loss += (torch.xlogy(p_nJ, p_nJ) - p_nJ * log_index_nJ).sum()
-        d_scores_nJ = log_index_nJ.exp_().masked_fill_(future_nJ, 0.0).sub_(p_nJ).mul_(index_scale * mean)
-        d_index_q_KTD[head, queries] += d_scores_nJ @ index_k_JD[keys]
-        d_index_k_JD[keys] += d_scores_nJ.T @ index_q_nD
+    for heads, keys, queries, position in visits(packing, block_size, _queries(q_KTGD, block_size)):
+        scores_hnGJ = _scores(q_KTGD[heads, queries], k_KJD[heads, keys], packing, queries, position, scale)
+        p_hnJ = scores_hnGJ.sub_(lse_KTG[heads, queries][..., None]).exp_().mean(2)
+        index_q_hnD = index_q_KTD[heads, queries]
+        log_index_hnJ = (index_q_hnD @ index_k_JD[keys].T * index_scale).sub_(index_lse_KT[heads, queries][..., None])
+        future_nJ = _future(packing, queries, position, p_hnJ.shape[-1])
+        loss += (torch.xlogy(p_hnJ, p_hnJ) - p_hnJ * log_index_hnJ).sum()
+        d_scores_hnJ = log_index_hnJ.exp_().masked_fill_(future_nJ, 0.0).sub_(p_hnJ).mul_(index_scale * mean)
+        d_index_q_KTD[heads, queries] += d_scores_hnJ @ index_k_JD[keys]
+        d_index_k_JD[keys] += d_scores_hnJ.flatten(0, 1).T @ index_q_hnD.flatten(0, 1)
     return loss * mean, d_index_q_KTD.transpose(0, 1).to(index_q.dtype), d_index_k_JD.to(index_k.dtype)
 
 
@@ -203,12 +204,17 @@ def decode(
     return (p @ v_NKJD).flatten(1, 2).to(q.dtype)
 
 
-def _scores(q_nGD: Tensor, k_JD: Tensor, packing: Packing, queries: Tensor, position: int, scale: float) -> Tensor:
-    scores_nGJ = (q_nGD.flatten(0, 1) @ k_JD.T).view(*q_nGD.shape[:2], len(k_JD)).mul_(scale)
+def _scores(q_hnGD: Tensor, k_hJD: Tensor, packing: Packing, queries: Tensor, position: int, scale: float) -> Tensor:
+    scores_hnGJ, n_keys = _times(q_hnGD, k_hJD.mT).mul_(scale), k_hJD.shape[1]
     # queries are in order: where the first sees the last key, all see all
-    if packing.position_T[queries[0]] < position + len(k_JD) - 1:
-        scores_nGJ.masked_fill_(_future(packing, queries, position, len(k_JD))[:, None], -torch.inf)
-    return scores_nGJ
+    if packing.position_T[queries[0]] < position + n_keys - 1:
+        scores_hnGJ.masked_fill_(_future(packing, queries, position, n_keys)[:, None], -torch.inf)
+    return scores_hnGJ
+
+
+def _times(x_hnGA: Tensor, y_hAB: Tensor) -> Tensor:
+    """[h,n,G,B], a matrix product a head."""
+    return (x_hnGA.flatten(1, 2) @ y_hAB).view(*x_hnGA.shape[:3], -1)
 
 
 def _future(packing: Packing, queries: Tensor, position: int, n_keys: int) -> Tensor:
@@ -228,7 +234,7 @@ def _by_head(x_TKD: Tensor) -> Tensor:
 
 
 def _queries(q_KTGD: Tensor, block_size: int) -> int:
-    return max(SCORES // (q_KTGD.shape[2] * block_size), 1)
+    return max(SCORES // (q_KTGD.shape[0] * q_KTGD.shape[2] * block_size), 1)
 
 
 def _up(n: int, multiple: int) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -48,16 +47,30 @@ class Visits:
         starts = torch.arange(K * n_blocks + 1, dtype=rows.dtype, device=device)
         return cls(entries, torch.searchsorted(rows, starts), K, top_k, n_blocks, bounds)
 
-    def __call__(self, packing: Packing, block_size: int, at_most: int) -> Iterator[tuple[int, slice, Tensor, int]]:
-        """Each visited (kv head, keys, queries int64, position of the first key), `at_most` queries at a time."""
+    def __call__(self, packing: Packing, block_size: int, at_most: int) -> Iterator[tuple[slice, slice, Tensor, int]]:
+        """Each visited (kv heads, keys, queries int64, position of the first key), `at_most` queries at a time.
+
+        Heads whose queries are the same visit together, as all do where a block is its queries' own.
+        """
         query_E = self.entries // (self.top_k * self.n_heads)
         pointers = self.pointers.tolist()
-        for head in range(self.n_heads):
-            for sequence, (_, keys) in enumerate(packing):
-                first, last = self.block_bounds[sequence : sequence + 2]
-                rows = pointers[head * self.n_blocks + first : head * self.n_blocks + last + 1]
-                for block, (begin, end) in enumerate(pairwise(rows)):
-                    position = block * block_size
-                    at = slice(keys.start + position, min(keys.start + position + block_size, keys.stop))
-                    for start in range(begin, end, at_most):
-                        yield head, at, query_E[start : min(start + at_most, end)], position
+        for sequence, (_, keys) in enumerate(packing):
+            first, last = self.block_bounds[sequence : sequence + 2]
+            for block in range(last - first):
+                rows = [slice(*pointers[at : at + 2]) for at in range(first + block, len(pointers) - 1, self.n_blocks)]
+                position = block * block_size
+                at = slice(keys.start + position, min(keys.start + position + block_size, keys.stop))
+                for heads, row in _alike(query_E, rows):
+                    for start in range(row.start, row.stop, at_most):
+                        yield heads, at, query_E[start : min(start + at_most, row.stop)], position
+
+
+def _alike(query_E: Tensor, rows: list[slice]) -> Iterator[tuple[slice, slice]]:
+    """The heads, all or one after another, and where the queries that visit a block with them are listed."""
+    together = len({row.stop - row.start for row in rows}) == 1 and all(
+        torch.equal(query_E[rows[0]], query_E[row]) for row in rows[1:]
+    )
+    if together:
+        yield slice(0, len(rows)), rows[0]
+    else:
+        yield from ((slice(head, head + 1), row) for head, row in enumerate(rows))
