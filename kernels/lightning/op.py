@@ -46,7 +46,7 @@ def lightning_attention(
     Raises:
         KernelInputError: shapes, dtypes or devices do not fit, or the path cannot take them.
     """
-    _check_qkv(q, k, v, slopes, "[B,T,H,D]")
+    check_qkv(q, k, v, slopes, "[B,T,H,D]")
     B, T, H, D = q.shape
     N = B if cu_seqlens is None else _check_cu_seqlens(cu_seqlens, B, T)
     path = resolve(path, q, k, v, slopes, initial_state, cu_seqlens)
@@ -105,7 +105,7 @@ def lightning_step(
     Raises:
         KernelInputError: as `lightning_attention`, or gradients are wanted.
     """
-    _check_qkv(q, k, v, slopes, "[N,H,D]")
+    check_qkv(q, k, v, slopes, "[N,H,D]")
     N, H, D = q.shape
     path = resolve(path, q, k, v, slopes, state, slots)
     _check_state(state, (state.shape[0], H, D, D), torch.promote_types(q.dtype, torch.float32))
@@ -139,7 +139,8 @@ def lightning_step(
     return (q_[..., None, :] @ rows).squeeze(-2).to(q.dtype)
 
 
-def _check_qkv(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, layout: str) -> None:
+def check_qkv(q: Tensor, k: Tensor, v: Tensor, slopes: Tensor, layout: str) -> None:
+    """Raises KernelInputError."""
     shapes = {name: tuple(x.shape) for name, x in (("q", q), ("k", k), ("v", v))}
     if q.dim() != layout.count(",") + 1 or len(set(shapes.values())) > 1:
         raise KernelInputError(f"q, k and v must share one shape {layout}, got {shapes}")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,9 @@ from policy.config import MSAConfig
 from policy.model.forest import Forest
 from policy.model.forest_attention import forest_attention
 from policy.model.rope import Rotation
+
+if TYPE_CHECKING:
+    from kernels.lightning import Segments
 
 # T tokens, H query heads, K kv heads, D head dim, N segments, P tokens of all paths together
 
@@ -94,24 +98,10 @@ class PackedContext:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def lightning(self, layer: int, q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, slopes_H: Tensor) -> Tensor:
-        """Depth by depth: children start from the state in which their parent ended."""
-        from kernels.lightning import lightning_attention
+        """Children start from the state in which their parent ended."""
+        from kernels.lightning import lightning_forest
 
-        if self.forest.only_roots:
-            q, k, v = q_THD[None], k_THD[None], v_THD[None]
-            return lightning_attention(q, k, v, slopes_H, cu_seqlens=self._cu_seqlens_q, path=self.path)[0][0]
-        parts: list[Tensor] = []
-        states: Tensor | None = None
-        # one gather and one split: a gather for each level would make gradients of all tokens each time
-        lengths = [level.n_tokens for level in self._levels]
-        ordered = [torch.split(x.index_select(0, self._by_level_T), lengths) for x in (q_THD, k_THD, v_THD)]
-        for level, q, k, v in zip(self._levels, *ordered, strict=True):
-            start = None if states is None else states.index_select(0, level.parents)
-            o, states = lightning_attention(
-                q[None], k[None], v[None], slopes_H, initial_state=start, cu_seqlens=level.cu_seqlens, path=self.path
-            )
-            parts.append(o[0])
-        return torch.cat(parts).index_select(0, self._from_levels_T)
+        return lightning_forest(q_THD, k_THD, v_THD, slopes_H, self._segments, path=self.path)
 
     def msa(
         self,
@@ -190,30 +180,10 @@ class PackedContext:
         return chains
 
     @cached_property
-    def _levels(self) -> list[_Level]:
-        forest, levels, place = self.forest, [], {-1: 0}
-        for segments in self._segments_by_depth:
-            parents = [place[forest.parents[s]] for s in segments]
-            place |= {s: i for i, s in enumerate(segments)}
-            lengths = [forest.lengths[s] for s in segments]
-            levels.append(_Level(sum(lengths), self._tensor(parents), self._cumulative(lengths)))
-        return levels
+    def _segments(self) -> Segments:
+        from kernels.lightning import Segments
 
-    @cached_property
-    def _segments_by_depth(self) -> list[list[int]]:
-        by_depth: list[list[int]] = [[] for _ in range(max(self.forest.depths) + 1)]
-        for segment, depth in enumerate(self.forest.depths):
-            by_depth[depth].append(segment)
-        return by_depth
-
-    @cached_property
-    def _by_level_T(self) -> Tensor:
-        """From the flat axis to level order."""
-        return self._tensor(_places([self.forest.tokens(s) for segments in self._segments_by_depth for s in segments]))
-
-    @cached_property
-    def _from_levels_T(self) -> Tensor:
-        return self._by_level_T.argsort()
+        return Segments(self.forest.lengths, self.forest.parents, self.device)
 
     @cached_property
     def _path_tokens_P(self) -> Tensor:
@@ -250,17 +220,6 @@ class _Chain:
     keys: slice | Tensor
     mask: Tensor | None
     """Which keys a query sees, bool [queries, keys]; None: plain causal."""
-
-
-@dataclass(frozen=True)
-class _Level:
-    """The segments of one depth."""
-
-    n_tokens: int
-    parents: Tensor
-    """[N]: each one's parent, by its place in the level above."""
-    cu_seqlens: Tensor
-    """int32 [N + 1]."""
 
 
 def _places(ranges: Sequence[range]) -> list[int]:
