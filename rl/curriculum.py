@@ -17,6 +17,10 @@ from pydantic import Field, model_validator
 from rl.frozen import Frozen
 
 
+_MOST = 0.25
+"""p (1 - p) at p = 1/2."""
+
+
 class Stage(Frozen):
     """How sources are mixed from some train step on."""
 
@@ -41,6 +45,9 @@ class CurriculumConfig(Frozen):
     """Tasks whose pass rate is not over this are left out (MiniMax-M1, arXiv 2506.13585: strictly in (0, 0.9))."""
     pass_rate_under: float = Field(default=0.9, gt=0, le=1)
     """Tasks whose pass rate is not under this are left out (ScaleRL's no-positive-resampling, arXiv 2510.13786)."""
+    by_learnability: bool = False
+    """Choose tasks by how much the rollouts of their groups have differed, p (1 - p) of a pass rate p on average, and not
+    evenly (Foster and Foerster, arXiv 2502.12272)."""
     attempts_min: int = Field(default=8, gt=0)
     """Rollouts of a task before its pass rate is believed."""
     memory: float = Field(default=0.5, ge=0, lt=1)
@@ -80,6 +87,8 @@ class Tally(Frozen):
 
     passes: float = 0.0
     attempts: float = 0.0
+    spread: float = 0.0
+    """Attempts times p (1 - p), p being the pass rate of each group."""
     seen: int = 0
     """Rollouts without the weights."""
 
@@ -128,7 +137,10 @@ class Curriculum:
         for candidate in useful:
             by_source[candidate.source].append(candidate)
         weights = [self._weight(source, step) for source in by_source]
-        return rng.choice(by_source[rng.choices(list(by_source), weights)[0]])
+        among = by_source[rng.choices(list(by_source), weights)[0]]
+        if retry or not self.config.by_learnability:
+            return rng.choice(among)
+        return rng.choices(among, [self._learnability(candidate.name) for candidate in among])[0]
 
     def record(self, name: str, passes: int, attempts: int) -> None:
         """A group on this task ended: so many of its graded rollouts passed. Nothing changes where none was graded."""
@@ -136,7 +148,10 @@ class Curriculum:
             return
         old, memory = self._state.tallies.get(name, Tally()), self.config.memory
         tally = Tally(
-            passes=memory * old.passes + passes, attempts=memory * old.attempts + attempts, seen=old.seen + attempts
+            passes=memory * old.passes + passes,
+            attempts=memory * old.attempts + attempts,
+            spread=memory * old.spread + passes * (attempts - passes) / attempts,
+            seen=old.seen + attempts,
         )
         level, recent = self._state.level, self._state.recent
         if self._by_name[name].level == level:
@@ -155,6 +170,13 @@ class Curriculum:
     def _useful(self, candidate: Candidate) -> bool:
         rate = self.pass_rate(candidate.name)
         return rate is None or self.config.pass_rate_over < rate < self.config.pass_rate_under
+
+    def _learnability(self, name: str) -> float:
+        """Never 0, and most for what is not known yet."""
+        tally = self._state.tallies.get(name)
+        if tally is None:
+            return _MOST
+        return (tally.spread + _MOST) / (tally.attempts + 1)
 
     def _weight(self, source: str, step: int) -> float:
         stages = [stage for stage in self.config.stages if stage.from_step <= step]

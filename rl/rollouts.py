@@ -157,7 +157,7 @@ class Rollouts:
             return
         with self.changed:
             if self._running.get(group.slot) is not group:
-                self._pool.discard(group.candidate, task)
+                self._discard(group, task)
                 return
             group.task = task
             for number in range(len(group.members)):
@@ -196,7 +196,7 @@ class Rollouts:
     def _finish(self, group: _Running) -> None:
         del self._running[group.slot], self._candidates[group.slot]
         if group.task is not None:
-            self._pool.discard(group.candidate, group.task)
+            self._discard(group, group.task)
         made = Group(slot=group.slot, task=group.candidate, members=tuple(group.members))
         self._curriculum.record(group.candidate, made.passes, len(made.graded))
         spread = made.spread(self._reward)
@@ -213,6 +213,10 @@ class Rollouts:
         self._dispatch()
         self.changed.notify_all()
 
+    def _discard(self, group: _Running, task: Task) -> None:
+        """By a worker: nobody waits for the lock while files go."""
+        self._workers.submit(lambda _: self._pool.discard(group.candidate, task), order=group.slot)
+
     def _count(self, spread: Spread, error: str) -> None:
         varied, broken = spread is Spread.VARIED, spread is Spread.TOO_FEW and bool(error)
         self._barren_in_a_row = 0 if varied else self._barren_in_a_row + 1
@@ -226,7 +230,7 @@ class Rollouts:
         for ticket in group.tickets:
             self._workers.give_up(ticket)
         if group.task is not None:
-            self._pool.discard(group.candidate, group.task)
+            self._discard(group, group.task)
 
     def _give_up_hung(self) -> None:
         for ticket in self._workers.overdue(self.config.give_up_s):

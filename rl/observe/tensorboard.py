@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.summary_pb2 import Summary
+from torch.utils.tensorboard import FileWriter
+from torch.utils.tensorboard.summary import text
 
 from rl.observe.record import Record
 
@@ -16,23 +19,26 @@ class TensorBoard:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._writer: SummaryWriter | None = None
+        self._writer: FileWriter | None = None
 
     def record(self, record: Record) -> None:
         if record.kind == "start":
-            # what a killed run wrote of steps that are done again is no longer shown
             self.close()
-            self._writer = self._open(purge_step=record.step + 1)
-        writer = self._writer = self._writer or self._open()
-        for name, value in record.metrics.items():
-            writer.add_scalar(name, value, record.step, record.at.timestamp())
+        if self._writer is None:
+            self._writer = FileWriter(str(self._folder), flush_secs=10)
+        writer, at_s = self._writer, record.at.timestamp()
+        if record.kind == "start":
+            # what a killed run wrote of steps that are done again is no longer shown
+            again = Event(step=record.step + 1, session_log=SessionLog(status=SessionLog.START))
+            writer.add_event(again, walltime=at_s)
+        # one event: another thread writes them, and may have to be waited for with each
+        values = [Summary.Value(tag=name, simple_value=value) for name, value in record.metrics.items()]
+        writer.add_summary(Summary(value=values), record.step, at_s)
         if record.text:
-            writer.add_text(record.kind, record.text, record.step, record.at.timestamp())
+            told = text(record.kind, record.text)  # type: ignore[no-untyped-call]
+            writer.add_summary(told, record.step, at_s)
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
         self._writer = None
-
-    def _open(self, purge_step: int | None = None) -> SummaryWriter:
-        return SummaryWriter(str(self._folder), purge_step=purge_step, flush_secs=10)

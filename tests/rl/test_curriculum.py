@@ -63,6 +63,18 @@ def test_where_all_are_left_out_all_are_tried() -> None:
     assert set(counts(chooser)) == {"easy", "fair", "hard"}
 
 
+def test_tasks_whose_groups_differ_are_chosen_more_often() -> None:
+    """By group: half of the groups all solved and half all failed is a pass rate of 1/2, and teaches nothing."""
+    chooser = curriculum(by_learnability=True)
+    for _ in range(4):
+        for passes in (8, 0):
+            chooser.record("easy", passes, 8)
+        chooser.record("fair", 4, 8)
+    found = counts(chooser)
+    assert found["fair"] > 5 * found["easy"] > 0
+    assert counts(curriculum(by_learnability=True))["easy"] / 600 == pytest.approx(1 / 4, abs=0.05)
+
+
 def test_a_group_that_nobody_graded_says_nothing() -> None:
     chooser = curriculum()
     before = chooser.state
