@@ -151,10 +151,10 @@ class Sandbox(Protocol):
     def download(self, source: str, target: Path) -> None:
         """Copy what the folder `source` holds into the local folder `target`; links that lead outside are skipped."""
 
-    def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20, missing_ok: bool = False) -> bytes:
+    def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20) -> bytes:
         """A tar of the paths `names` below `folder`: links as links, folders without what they hold.
 
-        OSError where one does not exist and `missing_ok` is not set, ValueError for more than max_bytes.
+        OSError where one does not exist, ValueError for more than max_bytes.
         """
 
     def listen(self, port: int = 0) -> socket.socket:

@@ -16,7 +16,6 @@ from pydantic import Field, model_validator
 
 from rl.frozen import Frozen
 
-
 _MOST = 0.25
 """p (1 - p) at p = 1/2."""
 
@@ -46,8 +45,8 @@ class CurriculumConfig(Frozen):
     pass_rate_under: float = Field(default=0.9, gt=0, le=1)
     """Tasks whose pass rate is not under this are left out (ScaleRL's no-positive-resampling, arXiv 2510.13786)."""
     by_learnability: bool = False
-    """Choose tasks by how much the rollouts of their groups have differed, p (1 - p) of a pass rate p on average, and not
-    evenly (Foster and Foerster, arXiv 2502.12272)."""
+    """Choose tasks not evenly but by how much the rollouts of their groups have differed: p (1 - p), p being a group's
+    pass rate (Foster et al., arXiv 2502.12272)."""
     attempts_min: int = Field(default=8, gt=0)
     """Rollouts of a task before its pass rate is believed."""
     memory: float = Field(default=0.5, ge=0, lt=1)

@@ -182,10 +182,10 @@ class SharingSandbox:
     def download(self, source: str, target: Path) -> None:
         self._caught_up().sandbox.download(source, target)
 
-    def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20, missing_ok: bool = False) -> bytes:
+    def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20) -> bytes:
         data: bytes = self._do(
-            ("pack", folder, tuple(names), max_bytes, missing_ok),
-            lambda running: running.sandbox.pack(folder, names, max_bytes=max_bytes, missing_ok=missing_ok),
+            ("pack", folder, tuple(names), max_bytes),
+            lambda running: running.sandbox.pack(folder, names, max_bytes=max_bytes),
             changes=False,
         )
         return data

@@ -83,7 +83,7 @@ def archive(sources: Sequence[Path], target: str) -> bytes:
     return buffer.getvalue()
 
 
-def pack(run: Run, folder: str, names: Sequence[str], max_bytes: int, missing_ok: bool) -> bytes:
+def pack(run: Run, folder: str, names: Sequence[str], max_bytes: int) -> bytes:
     if not names:
         return b""
     argv = ["tar", "-c", "-f", "-", "-C", folder, "--no-recursion", "--null", "--verbatim-files-from", "-T", "-"]
@@ -91,7 +91,7 @@ def pack(run: Run, folder: str, names: Sequence[str], max_bytes: int, missing_ok
     code, data, problem = run(argv, stdin=listed, limit_bytes=max_bytes + 1)
     if len(data) > max_bytes:
         raise ValueError(f"{folder}: what was asked for is larger than {max_bytes} bytes")
-    if code not in ((0, 1, 2) if missing_ok else (0, 1)):  # 1: something changed meanwhile; 2: something is not there
+    if code not in (0, 1):  # 1: something changed meanwhile
         raise OSError(f"tar in {folder} ended with {code}: {problem.strip()[-300:]}")
     return data
 

@@ -22,6 +22,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from agentgym.errors import GraderError, SandboxLost, TaskError
 from agentgym.protocols import Backend, Image, Limits, Sandbox, SandboxSpec
@@ -126,28 +127,26 @@ class Verifier:
         user = str(verifier.user) if verifier.user is not None else "root"
         bring_in = _BRING_IN if self.task.gym.grading == "diff" else _CLEAR + _BRING_IN
         env = {**FIXED_ENV, **expand_variables(verifier.env, os.environ)}
-        # one command where it can be: each costs as much as a small test
-        result = sandbox.exec(
-            ["bash", "-c", bring_in + (f"{_RUN} >&2{_HAND_OUT}" if user == "root" else f"chmod 777 {VERDICT}")],
-            stdin=archive(folders, TESTS),
-            timeout_s=verifier.timeout_sec,
-            cwd=workdir,
-            env=env,
-            user="root",
+        as_root = partial(
+            sandbox.exec, timeout_s=verifier.timeout_sec, cwd=workdir, env=env, user="root",
             stdout_limit_bytes=_REPORT_BYTES + 1,
-        )
+        )  # fmt: skip
+        # one command where it can be: each costs as much as a small test
+        script = bring_in + (f"{_RUN} >&2{_HAND_OUT}" if user == "root" else f"chmod 777 {VERDICT}")
+        result = as_root(["bash", "-c", script], stdin=archive(folders, TESTS))
         if result.exit_code == _NOT_BROUGHT_IN and _MARK in result.stderr:
             why = result.stderr.strip()[-300:]
             if self.task.gym.grading == "diff":
                 raise GraderError(f"the tests cannot be brought in: {why}")
             return self._without_report(f"the agent left no place for the tests: {why}")
+        said = result.stderr
         if user != "root" and not result.timed_out:
             result = sandbox.exec(["bash", "-c", _RUN], timeout_s=verifier.timeout_sec, cwd=workdir, env=env, user=user)
+            said = result.stdout + result.stderr
         if result.timed_out:
             return self._without_report(f"the tests did not finish within {verifier.timeout_sec:.0f} s")
-        if user == "root":
-            return self._read(_verdict(result.stdout_bytes), result.exit_code, result.stderr)
-        return self._read(_verdict(_packed(sandbox)), result.exit_code, result.stdout + result.stderr)
+        handed_out = result if user == "root" else as_root(["bash", "-c", _HAND_OUT])
+        return self._read(_verdict(handed_out.stdout_bytes), result.exit_code, said)
 
     def _without_report(self, why: str) -> Outcome:
         return Outcome(
@@ -206,14 +205,6 @@ class Verifier:
 def _summary(exit_code: int, said: str) -> str:
     lines = said.strip().splitlines()
     return f"test.sh ended with {exit_code}" + (f": {lines[-1][:200]}" if lines else "")
-
-
-def _packed(sandbox: Sandbox) -> bytes:
-    """An archive of the verdict, of a sandbox where the tests have run."""
-    try:
-        return sandbox.pack(VERDICT, _FILES, max_bytes=_REPORT_BYTES, missing_ok=True)
-    except (OSError, ValueError) as error:
-        raise GraderError(f"{VERDICT}: {error}") from None
 
 
 def _verdict(packed: bytes) -> Callable[..., str | None]:

@@ -247,8 +247,8 @@ class NamespacesSandbox:
     def download(self, source: str, target: Path) -> None:
         transfer.download(self._as_root, source, target)
 
-    def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20, missing_ok: bool = False) -> bytes:
-        return transfer.pack(self._as_root, folder, names, max_bytes, missing_ok)
+    def pack(self, folder: str, names: Sequence[str], *, max_bytes: int = 256 << 20) -> bytes:
+        return transfer.pack(self._as_root, folder, names, max_bytes)
 
     def listen(self, port: int = 0) -> socket.socket:
         if not self.alive():  # its pid 1 may outlive bwrap for a moment
