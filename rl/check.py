@@ -135,6 +135,15 @@ def _batch(run: RunConfig, scheduler: SchedulerConfig) -> Iterator[str]:
         )
 
 
+def _decay(run: RunConfig, trainer: TrainerConfig) -> Iterator[str]:
+    decay, updates = trainer.optimizer.decay_steps, run.steps * run.updates_per_batch
+    if decay is not None and decay < updates:
+        yield (
+            f"trainer.optimizer.decay_steps: after {decay} updates the other {updates - decay} of the run change "
+            "nothing (run.steps x run.updates_per_batch)"
+        )
+
+
 def _shared(rollouts: RolloutsConfig, reward: RewardConfig) -> Iterator[str]:
     if rollouts.share_commands and reward.speed_weight:
         yield "reward.speed_weight: shared commands take no time (rollouts.share_commands): choose one of the two"
@@ -152,4 +161,6 @@ def _demonstrations(warmstart: WarmstartConfig | None, model: ModelConfig) -> It
         yield f"warmstart.demonstrations: {error}"
 
 
-_CHECKS: tuple[Callable[..., Iterator[str]], ...] = (_agent, _sandbox, _tasks, _model, _batch, _shared, _demonstrations)
+_CHECKS: tuple[Callable[..., Iterator[str]], ...] = (
+    _agent, _sandbox, _tasks, _model, _batch, _decay, _shared, _demonstrations,
+)  # fmt: skip

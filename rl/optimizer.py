@@ -21,9 +21,11 @@ class OptimizerConfig(Frozen):
     """AdamW; the defaults are MiniMax-M1's."""
 
     learning_rate: float = Field(gt=0)
-    """After the warm-up; constant."""
+    """After the warm-up."""
     warmup_steps: int = Field(default=0, ge=0)
-    """Train steps over which the rate rises linearly from nothing."""
+    """Updates over which the rate rises linearly from nothing."""
+    decay_steps: int | None = Field(default=None, gt=0)
+    """Updates, the warm-up's among them, over which the rate falls linearly to nothing. None: it stays."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
     """Memory of the mean of gradients, a step."""
     beta2: float = Field(default=0.95, ge=0, lt=1)
@@ -66,7 +68,9 @@ class MasterAdamW:
     @property
     def learning_rate(self) -> float:
         """Of the step to come."""
-        return self.config.learning_rate * min(1.0, (self.steps + 1) / (self.config.warmup_steps + 1))
+        config = self.config
+        left = 1.0 if config.decay_steps is None else max(0.0, 1.0 - self.steps / config.decay_steps)
+        return config.learning_rate * min(left, (self.steps + 1) / (config.warmup_steps + 1))
 
     def step(self) -> float:
         """Move the weights and forget the gradients; the norm that these had. Diverged: it is not finite."""

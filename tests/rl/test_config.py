@@ -67,6 +67,10 @@ def test_sound(tmp_path: Path, policy: Path) -> None:
             "reward.speed_weight: shared commands take no time",
         ),
         ({"run": {"updates_per_batch": 3}}, "run.updates_per_batch: 3 is more than the 2 groups of a batch"),
+        (
+            {"run": {"steps": 4}, "trainer": {"optimizer": {"learning_rate": 1e-3, "decay_steps": 3}}},
+            "trainer.optimizer.decay_steps: after 3 updates the other 1 of the run change nothing",
+        ),
         ({"curriculum": {"stages": [{"weights": {"elsewhere": 1}}]}}, "curriculum: found stages of unknown sources"),
         (
             {"warmstart": {"steps": 2, "optimizer": {"learning_rate": 1e-3}, "demonstrations": "nothing.jsonl"}},

@@ -45,6 +45,17 @@ def test_clipping_and_warm_up() -> None:
     torch.testing.assert_close(moment, torch.full((4,), 0.25 * (1 - 0.95**5)))
 
 
+def test_the_rate_falls_to_nothing() -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = MasterAdamW({"weight": weight}, OptimizerConfig(learning_rate=0.8, warmup_steps=1, decay_steps=4))
+    rates = []
+    for _ in range(6):
+        rates.append(optimizer.learning_rate)
+        weight.sum().backward()
+        optimizer.step()
+    assert rates == pytest.approx([0.4, 0.6, 0.4, 0.2, 0.0, 0.0])
+
+
 def test_nothing_to_train() -> None:
     with pytest.raises(ValueError, match="found no weight that trains"):
         MasterAdamW({}, OptimizerConfig(learning_rate=1.0))
