@@ -139,6 +139,7 @@ def took(run: Run) -> list[Row]:
         lower(f"trainer idle at steady state, seed {run.seed}", run.steady("idle/trainer"), "of the time",
               at_most=TRAINER_IDLE),
         lower(f"scheduler and bookkeeping, seed {run.seed}", run.bookkeeping, "of a step", at_most=BOOKKEEPING),
+        higher(f"groups whose rewards differ, seed {run.seed}", run.steady("groups/varied_share"), "of all"),
         higher(f"episodes graded, seed {run.seed}", run.steady("rate/episodes_per_s"), "1/s"),
     ]  # fmt: skip
 

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kernels.lightning.forest_chunked import Chunks, ForestLightning
+from kernels.lightning.chunks import Chunks
+from kernels.lightning.forest_chunked import ForestLightning
 from kernels.lightning.op import check_qkv, lightning_attention
 from kernels.paths import KernelInputError, Path, resolve
 

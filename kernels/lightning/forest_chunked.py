@@ -3,85 +3,20 @@
 Formulas: README.md. A chunk that is shorter than those beside it is filled up with keys and values of zero, which add
 nothing to a state. Only the scan of states knows the order of chunks.
 
-T tokens, H heads, D head dim, N chunks of the forest, n of them side by side, C tokens a chunk.
+T tokens, H heads, D head dim, N chunks of the forest, n of them side by side in rows of C.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from kernels.lightning.chunked import CHUNK
-
-SIDE_BY_SIDE = 128
-"""Chunks."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Chunks of about one length, n of them in n * C rows."""
-
-    chunks: Tensor
-    """int64 [n]: their numbers."""
-    rows: Tensor
-    """int64 [n * C]: the token of each row of each chunk; any, where it is filled up."""
-    filled: Tensor
-    """int64: the rows that no token is in."""
-    taken: Tensor
-    """int64: the others."""
-    tokens: Tensor
-    """int64: what is in those."""
-    lengths: Tensor
-    """int64 [n]."""
-    chunk: int
-    """C."""
-
-
-@dataclass(frozen=True)
-class Chunks:
-    """All chunks of a forest, numbered so that each comes after the one whose state it begins with."""
-
-    before: list[int]
-    """Of each the chunk whose last state it begins with; N for zeros."""
-    lengths: Tensor
-    """int64 [N]: tokens."""
-    parts: list[Part]
-
-    @classmethod
-    def of(cls, lengths: Sequence[int], parents: Sequence[int], device: torch.device) -> Chunks:
-        """The forest's as `Segments` has them. A segment goes on in the chunk of its parent where no other does."""
-        starts = list(accumulate(lengths, initial=0))
-        n_children = [0] * len(parents)
-        for parent in parents:
-            if parent >= 0:
-                n_children[parent] += 1
-        spans: list[tuple[int, int]] = []
-        before: list[int] = []
-        last: list[int] = []
-        for segment, parent in enumerate(parents):
-            first, stop = starts[segment], starts[segment + 1]
-            preceding = last[parent] if parent >= 0 else -1
-            if parent >= 0 and parent == segment - 1 and n_children[parent] == 1 and preceding == len(spans) - 1:
-                begun, first = spans[preceding][0], min(stop, spans[preceding][0] + CHUNK)
-                spans[preceding] = begun, first
-            for at in range(first, stop, CHUNK):
-                spans.append((at, min(at + CHUNK, stop)))
-                before.append(preceding)
-                preceding = len(spans) - 1
-            last.append(preceding)
-        n = [stop - first for first, stop in spans]
-        order = sorted(range(len(spans)), key=n.__getitem__)
-        parts = [
-            _part([spans[i] for i in some], some, device)
-            for some in (order[at : at + SIDE_BY_SIDE] for at in range(0, len(order), SIDE_BY_SIDE))
-        ]
-        return cls([len(spans) if i < 0 else i for i in before], torch.tensor(n, device=device), parts)
+from kernels.lightning.chunks import Chunks, Part
 
 
 class ForestLightning(torch.autograd.Function):
@@ -99,7 +34,7 @@ class ForestLightning(torch.autograd.Function):
         for rows in parts:
             q_p, k_p, v_p = rows.tensors
             inside = (q_p @ k_p.mT).mul_(rows.between) @ v_p
-            rows.put(o, inside.add_(q_p.mul_(rows.since_start) @ before.index_select(0, rows.part.chunks)))
+            rows.put(o, inside.add_(q_p.mul_(rows.since_start) @ before.index_select(0, rows.part.numbers)))
         ctx.save_for_backward(q, k, v, slopes)
         ctx.chunks = chunks
         return o
@@ -114,7 +49,7 @@ class ForestLightning(torch.autograd.Function):
         d_q, d_k, d_v = (torch.empty_like(x, memory_format=torch.contiguous_format) for x in (q, k, v))
         for rows in parts:
             q_p, k_p, v_p, d_o_p = rows.tensors
-            before_p, after_p = (x.index_select(0, rows.part.chunks) for x in (before, after))
+            before_p, after_p = (x.index_select(0, rows.part.numbers) for x in (before, after))
             d_scores = (d_o_p @ v_p.mT).mul_(rows.between)
             scores = (q_p @ k_p.mT).mul_(rows.between)
             rows.put(d_q, (d_scores @ k_p).add_((d_o_p @ before_p.mT).mul_(rows.since_start)))
@@ -163,13 +98,13 @@ def _states(parts: Sequence[_Rows], slopes: Tensor, chunks: Chunks) -> Tensor:
     ends = slopes.new_empty(N + 1, H, D, D)
     for rows in parts:
         _, k_p, v_p, *_ = rows.tensors
-        ends[rows.part.chunks] = (k_p * rows.until_end).mT @ v_p
+        ends[rows.part.numbers] = (k_p * rows.until_end).mT @ v_p
     ends[N] = 0.0
     states, whole = ends.unbind(), _whole(slopes, chunks).unbind()
     for n, before in enumerate(chunks.before):
         if before < N:
             states[n].addcmul_(states[before], whole[n])
-    return ends.index_select(0, torch.tensor(chunks.before, device=slopes.device))
+    return ends.index_select(0, chunks.before_N)
 
 
 def _state_gradients(parts: Sequence[_Rows], slopes: Tensor, chunks: Chunks) -> Tensor:
@@ -178,7 +113,7 @@ def _state_gradients(parts: Sequence[_Rows], slopes: Tensor, chunks: Chunks) -> 
     starts = slopes.new_empty(N, H, D, D)
     for rows in parts:
         q_p, _, _, d_o_p = rows.tensors
-        starts[rows.part.chunks] = (q_p * rows.since_start).mT @ d_o_p
+        starts[rows.part.numbers] = (q_p * rows.since_start).mT @ d_o_p
     ends = torch.zeros_like(starts)
     gradients, whole = ends.unbind(), _whole(slopes, chunks).unbind()
     for n, start in reversed(list(enumerate(starts.unbind()))):
@@ -190,20 +125,7 @@ def _state_gradients(parts: Sequence[_Rows], slopes: Tensor, chunks: Chunks) -> 
 
 def _whole(slopes: Tensor, chunks: Chunks) -> Tensor:
     """[N,H,1,1]: exp(-s length), from the state before a chunk to the one after it."""
-    return torch.exp(-slopes * chunks.lengths[:, None])[..., None, None]
-
-
-def _part(spans: Sequence[tuple[int, int]], numbers: Sequence[int], device: torch.device) -> Part:
-    def tensor(values: Sequence[int]) -> Tensor:
-        return torch.tensor(values, dtype=torch.int64, device=device)
-
-    chunk = max(stop - first for first, stop in spans)
-    lengths = [stop - first for first, stop in spans]
-    rows = [min(token, stop - 1) for first, stop in spans for token in range(first, first + chunk)]
-    taken = [number * chunk + i for number, length in enumerate(lengths) for i in range(length)]
-    filled = sorted(set(range(len(rows))) - set(taken))
-    tokens = [rows[row] for row in taken]
-    return Part(tensor(numbers), tensor(rows), tensor(filled), tensor(taken), tensor(tokens), tensor(lengths), chunk)
+    return torch.exp(-slopes * chunks.lengths_N[:, None])[..., None, None]
 
 
 def _side_by_side(x_THD: Tensor, part: Part, dtype: torch.dtype) -> Tensor:

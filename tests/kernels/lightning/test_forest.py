@@ -64,7 +64,7 @@ def test_more_chunks_than_lie_side_by_side():
 def test_a_row_of_segments_is_cut_as_one():
     """So are its turns, where each is one sample: nothing else begins in between."""
     row = Segments((10,) * 30, tuple(range(-1, 29)), CPU)
-    assert row.chunks.lengths.tolist() == [64] * 4 + [44]
+    assert row.chunks.lengths_N.tolist() == [64] * 4 + [44]
 
 
 def test_states_and_sums_of_bfloat16_are_float32(device):
