@@ -49,7 +49,7 @@ class Run:
 
     def rise_points(self, split: str) -> float:
         (_, before), *_, (_, after) = self.success(split)
-        return 100 * (after - before)
+        return round(100 * (after - before), 6)  # of shares: 151 less 76 of 300 are 25 points, not a bit under
 
     def told(self, split: str) -> str:
         return " -> ".join(f"{share:.3f}" for _, share in self.success(split))
