@@ -54,11 +54,14 @@ class Visits:
         """
         query_E = self.entries // (self.top_k * self.n_heads)
         pointers = self.pointers.tolist()
+        visited_N = (self.pointers.diff() > 0).view(self.n_heads, self.n_blocks).any(0).tolist()
         for sequence, (_, keys) in enumerate(packing):
             first, last = self.block_bounds[sequence : sequence + 2]
-            for block in range(last - first):
-                rows = [slice(*pointers[at : at + 2]) for at in range(first + block, len(pointers) - 1, self.n_blocks)]
-                position = block * block_size
+            for block in range(first, last):
+                if not visited_N[block]:  # most are not, where paths of a tree share theirs
+                    continue
+                rows = [slice(*pointers[at : at + 2]) for at in range(block, len(pointers) - 1, self.n_blocks)]
+                position = (block - first) * block_size
                 at = slice(keys.start + position, min(keys.start + position + block_size, keys.stop))
                 for heads, row in _alike(query_E, rows):
                     for start in range(row.start, row.stop, at_most):
