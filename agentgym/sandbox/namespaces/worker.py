@@ -88,6 +88,8 @@ def _become(held: Held, request: dict[str, Any], fds: list[int]) -> None:
         os.umask(0o022)
         os.chdir(request["cwd"])
         _execute(request["argv"], {"HOME": home, **request["env"]})
+    except ProcessLookupError:  # pid 1 has died, and this one as all others in there
+        os.kill(os.getpid(), signal.SIGKILL)
     except FileNotFoundError as error:
         code = 127
         os.write(2, f"{error.strerror}: {_text(error.filename or request['argv'][0])}\n".encode())
