@@ -48,7 +48,7 @@ def main() -> None:
     if DEVICE == "cpu":
         torch.set_num_threads(2)
     part = 2 if options.quick else 1
-    rows = [row for workload in workloads(part) for row in measure(workload, n=1 if options.quick else 2)]
+    rows = [row for workload in workloads(part) for row in measure(workload, n=1 if options.quick else 5)]
     publish("prefix_tree", rows, {"torch": version("torch"), "device": DEVICE}, options.json)
 
 
