@@ -33,11 +33,10 @@ class ChunkedLightning(torch.autograd.Function):
         starts = []
         for piece in _pieces(q.shape[1], chunk):
             starts.append(state)
-            decays = _decays(slopes, piece.chunk, state.dtype)
+            decays = Decays.of(slopes, piece.chunk, state.dtype)
             q_p, k_p, v_p = (piece.of(x, state.dtype) for x in (q, k, v))
             before, state = _states(k_p, v_p, decays, state)
-            inside = (q_p @ k_p.mT).mul_(decays.between) @ v_p
-            piece.put(o, inside.add_((q_p * decays.since_start) @ before))
+            piece.put(o, outputs(q_p, k_p, v_p, before, decays))
         ctx.save_for_backward(q, k, v, slopes, *starts)
         ctx.chunk = chunk
         # a state that nothing was added to is the caller's own, which must not be returned as new
@@ -51,15 +50,13 @@ class ChunkedLightning(torch.autograd.Function):
         d_q, d_k, d_v = (torch.empty_like(x) for x in (q, k, v))
         pieces = list(_pieces(q.shape[1], ctx.chunk))
         for piece, start in zip(reversed(pieces), reversed(starts), strict=True):
-            decays = _decays(slopes, piece.chunk, dtype)
+            decays = Decays.of(slopes, piece.chunk, dtype)
             q_p, k_p, v_p, d_o_p = (piece.of(x, dtype) for x in (q, k, v, d_o))
             before, _ = _states(k_p, v_p, decays, start)
             after, d_state = _state_gradients(q_p, d_o_p, decays, d_state)
-            d_scores = (d_o_p @ v_p.mT).mul_(decays.between)
-            piece.put(d_q, (d_scores @ k_p).add_((d_o_p @ before.mT).mul_(decays.since_start)))
-            piece.put(d_k, (d_scores.mT @ q_p).add_((v_p @ after.mT).mul_(decays.until_end)))
-            scores = (q_p @ k_p.mT).mul_(decays.between)
-            piece.put(d_v, (scores.mT @ d_o_p).add_((k_p @ after).mul_(decays.until_end)))
+            found = input_gradients(q_p, k_p, v_p, d_o_p, before, after, decays)
+            for d_x, d_x_p in zip((d_q, d_k, d_v), found, strict=True):
+                piece.put(d_x, d_x_p)
         return d_q, d_k, d_v, None, d_state, None
 
 
@@ -95,7 +92,7 @@ def _pieces(n_tokens: int, chunk: int) -> Iterator[_Piece]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Decays:
+class Decays:
     """All exponents are <= 0: nothing overflows, and nothing is ever divided by a decay."""
 
     since_start: Tensor
@@ -104,23 +101,44 @@ class _Decays:
     """[H,1,C,1]: exp(-s(C-1-j)), from token j to the state after the chunk."""
     between: Tensor
     """[H,1,C,C]: exp(-s(i-j)) where i >= j, else 0."""
-    whole: Tensor
-    """[H,1,1]: exp(-sC)."""
+
+    @property
+    def whole(self) -> Tensor:
+        """[H,1,1]: exp(-sC), from the state before the chunk to the one after it."""
+        return self.since_start[..., -1, :]
+
+    @classmethod
+    def of(cls, slopes_H: Tensor, chunk: int, dtype: torch.dtype) -> Decays:
+        slopes_H11 = slopes_H.to(dtype)[:, None, None]
+        i = torch.arange(chunk, dtype=dtype, device=slopes_H.device)
+        apart = i[:, None] - i
+        return cls(
+            since_start=torch.exp(-slopes_H11 * (i[:, None] + 1))[:, None],
+            until_end=torch.exp(-slopes_H11 * (chunk - 1 - i[:, None]))[:, None],
+            between=torch.exp(-slopes_H11 * apart.clamp(min=0)).tril_()[:, None],
+        )
 
 
-def _decays(slopes_H: Tensor, chunk: int, dtype: torch.dtype) -> _Decays:
-    slopes_H11 = slopes_H.to(dtype)[:, None, None]
-    i = torch.arange(chunk, dtype=dtype, device=slopes_H.device)
-    apart = i[:, None] - i
-    return _Decays(
-        since_start=torch.exp(-slopes_H11 * (i[:, None] + 1))[:, None],
-        until_end=torch.exp(-slopes_H11 * (chunk - 1 - i[:, None]))[:, None],
-        between=torch.exp(-slopes_H11 * apart.clamp(min=0)).tril_()[:, None],
-        whole=torch.exp(-slopes_H11 * chunk),
+def outputs(q: Tensor, k: Tensor, v: Tensor, before: Tensor, decays: Decays) -> Tensor:
+    """Of chunks [...,C,D] that begin with the states `before` [...,D,D]."""
+    inside = (q @ k.mT).mul_(decays.between) @ v
+    return inside.add_((q * decays.since_start) @ before)
+
+
+def input_gradients(
+    q: Tensor, k: Tensor, v: Tensor, d_o: Tensor, before: Tensor, after: Tensor, decays: Decays
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(d_q, d_k, d_v) of such chunks, from those of their outputs and, `after`, of the states in which they end."""
+    d_scores = (d_o @ v.mT).mul_(decays.between)
+    scores = (q @ k.mT).mul_(decays.between)
+    return (
+        (d_scores @ k).add_((d_o @ before.mT).mul_(decays.since_start)),
+        (d_scores.mT @ q).add_((v @ after.mT).mul_(decays.until_end)),
+        (scores.mT @ d_o).add_((k @ after).mul_(decays.until_end)),
     )
 
 
-def _states(k: Tensor, v: Tensor, decays: _Decays, state: Tensor) -> tuple[Tensor, Tensor]:
+def _states(k: Tensor, v: Tensor, decays: Decays, state: Tensor) -> tuple[Tensor, Tensor]:
     """The state before each chunk [B,H,N,D,D], and the one after the last [B,H,D,D]."""
     states = (k * decays.until_end).mT @ v
     for n in range(states.shape[2]):
@@ -131,7 +149,7 @@ def _states(k: Tensor, v: Tensor, decays: _Decays, state: Tensor) -> tuple[Tenso
     return states, state
 
 
-def _state_gradients(q: Tensor, d_o: Tensor, decays: _Decays, d_state: Tensor) -> tuple[Tensor, Tensor]:
+def _state_gradients(q: Tensor, d_o: Tensor, decays: Decays, d_state: Tensor) -> tuple[Tensor, Tensor]:
     """The gradient of the state after each chunk [B,H,N,D,D], and of the one before the first [B,H,D,D]."""
     gradients = (q * decays.since_start).mT @ d_o
     for n in reversed(range(gradients.shape[2])):

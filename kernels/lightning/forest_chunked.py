@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from kernels.lightning.chunked import Decays, input_gradients, outputs
 from kernels.lightning.chunks import Chunks, Part
 
 
@@ -33,8 +34,7 @@ class ForestLightning(torch.autograd.Function):
         o = torch.empty_like(q, memory_format=torch.contiguous_format)
         for rows in parts:
             q_p, k_p, v_p = rows.tensors
-            inside = (q_p @ k_p.mT).mul_(rows.between) @ v_p
-            rows.put(o, inside.add_(q_p.mul_(rows.since_start) @ before.index_select(0, rows.part.numbers)))
+            rows.put(o, outputs(q_p, k_p, v_p, before.index_select(0, rows.part.numbers), rows.decays))
         ctx.save_for_backward(q, k, v, slopes)
         ctx.chunks = chunks
         return o
@@ -50,41 +50,30 @@ class ForestLightning(torch.autograd.Function):
         for rows in parts:
             q_p, k_p, v_p, d_o_p = rows.tensors
             before_p, after_p = (x.index_select(0, rows.part.numbers) for x in (before, after))
-            d_scores = (d_o_p @ v_p.mT).mul_(rows.between)
-            scores = (q_p @ k_p.mT).mul_(rows.between)
-            rows.put(d_q, (d_scores @ k_p).add_((d_o_p @ before_p.mT).mul_(rows.since_start)))
-            rows.put(d_k, (d_scores.mT @ q_p).add_((v_p @ after_p.mT).mul_(rows.until_end)))
-            rows.put(d_v, (scores.mT @ d_o_p).add_((k_p @ after_p).mul_(rows.until_end)))
+            found = input_gradients(q_p, k_p, v_p, d_o_p, before_p, after_p, rows.decays)
+            for d_x, d_x_p in zip((d_q, d_k, d_v), found, strict=True):
+                rows.put(d_x, d_x_p)
         return d_q, d_k, d_v, None, None
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """What is in the rows of a part, and its decays, all of whose exponents are <= 0."""
+    """What is in the rows of a part."""
 
     part: Part
     tensors: tuple[Tensor, ...]
     """Each [n,H,C,D], zero where a chunk is filled up."""
-    since_start: Tensor
-    """[H,C,1]: exp(-s(i+1))."""
-    until_end: Tensor
-    """[n,H,C,1]: exp(-s(length-1-j))."""
-    between: Tensor
-    """[H,C,C]: exp(-s(i-j)) where i >= j, else 0."""
+    decays: Decays
+    """Of chunks of C tokens; but up to the end of each chunk, [n,H,C,1], at its own length."""
 
     @classmethod
     def of(cls, part: Part, slopes_H: Tensor, tensors_THD: Sequence[Tensor]) -> _Rows:
         """In the dtype of slopes."""
-        slopes_H11 = slopes_H[:, None, None]
         i = torch.arange(part.chunk, dtype=slopes_H.dtype, device=slopes_H.device)
         left_n1C1 = (part.lengths[:, None] - 1 - i).clamp_(min=0)[:, None, :, None]
-        return cls(
-            part,
-            tuple(_side_by_side(x, part, slopes_H.dtype) for x in tensors_THD),
-            since_start=torch.exp(-slopes_H11 * (i[:, None] + 1)),
-            until_end=torch.exp(-slopes_H11 * left_n1C1),
-            between=torch.exp(-slopes_H11 * (i[:, None] - i).clamp_(min=0)).tril_(),
-        )
+        decays = Decays.of(slopes_H, part.chunk, slopes_H.dtype)
+        decays = Decays(decays.since_start[:, 0], torch.exp(-slopes_H[:, None, None] * left_n1C1), decays.between[:, 0])
+        return cls(part, tuple(_side_by_side(x, part, slopes_H.dtype) for x in tensors_THD), decays)
 
     def put(self, x_THD: Tensor, rows_nHCD: Tensor) -> None:
         """Where its tokens lie."""
@@ -98,7 +87,7 @@ def _states(parts: Sequence[_Rows], slopes: Tensor, chunks: Chunks) -> Tensor:
     ends = slopes.new_empty(N + 1, H, D, D)
     for rows in parts:
         _, k_p, v_p, *_ = rows.tensors
-        ends[rows.part.numbers] = (k_p * rows.until_end).mT @ v_p
+        ends[rows.part.numbers] = (k_p * rows.decays.until_end).mT @ v_p
     ends[N] = 0.0
     states, whole = ends.unbind(), _whole(slopes, chunks).unbind()
     for n, before in enumerate(chunks.before):
@@ -113,7 +102,7 @@ def _state_gradients(parts: Sequence[_Rows], slopes: Tensor, chunks: Chunks) -> 
     starts = slopes.new_empty(N, H, D, D)
     for rows in parts:
         q_p, _, _, d_o_p = rows.tensors
-        starts[rows.part.numbers] = (q_p * rows.since_start).mT @ d_o_p
+        starts[rows.part.numbers] = (q_p * rows.decays.since_start).mT @ d_o_p
     ends = torch.zeros_like(starts)
     gradients, whole = ends.unbind(), _whole(slopes, chunks).unbind()
     for n, start in reversed(list(enumerate(starts.unbind()))):
