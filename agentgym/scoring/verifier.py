@@ -127,10 +127,8 @@ class Verifier:
         user = str(verifier.user) if verifier.user is not None else "root"
         bring_in = _BRING_IN if self.task.gym.grading == "diff" else _CLEAR + _BRING_IN
         env = {**FIXED_ENV, **expand_variables(verifier.env, os.environ)}
-        as_root = partial(
-            sandbox.exec, timeout_s=verifier.timeout_sec, cwd=workdir, env=env, user="root",
-            stdout_limit_bytes=_REPORT_BYTES + 1,
-        )  # fmt: skip
+        run = partial(sandbox.exec, timeout_s=verifier.timeout_sec, cwd=workdir, env=env)
+        as_root = partial(run, user="root", stdout_limit_bytes=_REPORT_BYTES + 1)
         # one command where it can be: each costs as much as a small test
         script = bring_in + (f"{_RUN} >&2{_HAND_OUT}" if user == "root" else f"chmod 777 {VERDICT}")
         result = as_root(["bash", "-c", script], stdin=archive(folders, TESTS))
@@ -141,7 +139,7 @@ class Verifier:
             return self._without_report(f"the agent left no place for the tests: {why}")
         said = result.stderr
         if user != "root" and not result.timed_out:
-            result = sandbox.exec(["bash", "-c", _RUN], timeout_s=verifier.timeout_sec, cwd=workdir, env=env, user=user)
+            result = run(["bash", "-c", _RUN], user=user)
             said = result.stdout + result.stderr
         if result.timed_out:
             return self._without_report(f"the tests did not finish within {verifier.timeout_sec:.0f} s")
