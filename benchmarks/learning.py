@@ -137,7 +137,7 @@ def took(run: Run) -> list[Row]:
     return [
         lower(f"whole run, seed {run.seed}", run.minutes, "min", at_most=MINUTES),
         lower(f"trainer idle at steady state, seed {run.seed}", run.steady("idle/trainer"), "of the time",
-              at_most=TRAINER_IDLE),
+              at_most=TRAINER_IDLE, bound=f"processors idle {run.steady('idle/processors'):.3f}"),
         lower(f"scheduler and bookkeeping, seed {run.seed}", run.bookkeeping, "of a step", at_most=BOOKKEEPING),
         higher(f"groups whose rewards differ, seed {run.seed}", run.steady("groups/varied_share"), "of all"),
         higher(f"episodes graded, seed {run.seed}", run.steady("rate/episodes_per_s"), "1/s"),

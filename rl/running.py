@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
 import typer
 
 from agentgym.cli.console import fail, note, stdout, table
@@ -104,6 +105,7 @@ def imitated(path: Path | None, out: Path | None, seed: int | None, *, as_json: 
         folder = _folder(path, out)
         folder.create(data)
         began_s = time.perf_counter()
+        torch.set_num_threads(config.run.torch_threads)
         policy = start(config.model, seed=config.run.seed)
         with _stopping() as stop:
             losses: list[float] = []

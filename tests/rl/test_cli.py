@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from agentgym.backends import make_backend
 from agentgym.cli.main import call
@@ -63,7 +64,9 @@ def test_simulate(tmp_path: Path, policy: Path, capsys: pytest.CaptureFixture[st
 
 def test_sft(tmp_path: Path, policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = written(tmp_path, policy, warmstart=IMITATION)
+    torch.set_num_threads(2)
     assert call(["sft", str(file), "--out", str(tmp_path / "sft"), "--json"]) == 0
+    assert torch.get_num_threads() == 1, "run.torch_threads holds"
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["steps"] == 2
     assert load(told["model"]).model_type == "agentgym"
