@@ -29,13 +29,13 @@ from agentgym.trajectory import Outcome, Trajectory
 from benchmarks.report import Row, higher
 from rl.assembly import assembled
 from rl.config import ModelConfig, RolloutsConfig, RunConfig, TasksConfig, TrainConfig
+from rl.learner.optimizer import OptimizerConfig
+from rl.learner.trainer import TrainerConfig
 from rl.loop import Loop
 from rl.observe.record import Record
-from rl.optimizer import OptimizerConfig
-from rl.roller import Roll
+from rl.rollout.roller import Roll
 from rl.run_folder import RunFolder
-from rl.scheduler import SchedulerConfig
-from rl.trainer import TrainerConfig
+from rl.scheduling.scheduler import SchedulerConfig
 
 GROUPS = 8
 """Of a batch, and at once: as many as a synchronous batch can use."""

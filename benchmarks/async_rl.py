@@ -19,8 +19,8 @@ import pydantic
 
 from benchmarks.async_real import real
 from benchmarks.report import Row, arguments, higher, lower, publish
-from rl.scheduler import SchedulerConfig
-from rl.simulate import LatencyConfig, Simulation, SimulationConfig, simulate
+from rl.scheduling.scheduler import SchedulerConfig
+from rl.scheduling.simulate import LatencyConfig, Simulation, SimulationConfig, simulate
 
 GROUPS = 32
 TRAIN_STEP_S = 120.0

@@ -24,13 +24,13 @@ from agentgym.synthesis.repairs.family import Split, sample
 from agentgym.synthesis.repairs.repair import Repair
 from benchmarks.graded import MAX_TOKENS, Answer, Grader, answered, grader
 from benchmarks.report import Row, arguments, lower, publish
-from rl.advantage import AdvantageConfig, Spread, advantages, spread
-from rl.cispo import Kind, ObjectiveConfig
 from rl.config import ModelConfig, WarmstartConfig
-from rl.optimizer import OptimizerConfig
+from rl.learner.optimizer import OptimizerConfig
+from rl.learner.sample import TrainingSample
+from rl.learner.trainer import Trainer, TrainerConfig
+from rl.objective.advantage import AdvantageConfig, Spread, advantages, spread
+from rl.objective.cispo import Kind, ObjectiveConfig
 from rl.policies import StartingPolicy, start
-from rl.sample import TrainingSample
-from rl.trainer import Trainer, TrainerConfig
 from rl.warmstart import warm_up
 from rl.weights import Publisher
 

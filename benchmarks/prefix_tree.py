@@ -18,10 +18,10 @@ import torch
 from benchmarks.report import Row, arguments, interleaved, lower, publish
 from policy.config import PolicyConfig
 from policy.model import Decoder
-from rl.cispo import ObjectiveConfig
-from rl.optimizer import OptimizerConfig
-from rl.sample import TrainingSample
-from rl.trainer import Trainer, TrainerConfig
+from rl.learner.optimizer import OptimizerConfig
+from rl.learner.sample import TrainingSample
+from rl.learner.trainer import Trainer, TrainerConfig
+from rl.objective.cispo import ObjectiveConfig
 
 VOCAB = 1024
 """So small that the head's part of the work is that of a large model: it sees trained tokens alone, which no tree makes

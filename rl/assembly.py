@@ -20,20 +20,20 @@ from agentgym.sandbox.sharing import SharingBackend
 from agentgym.scaffold import MountingScaffold, Scaffold
 from agentgym.task import Task
 from rl.config import TrainConfig
-from rl.curriculum import Curriculum
-from rl.heldout import Heldout
+from rl.learner.trainer import Trainer
 from rl.policies import StartingPolicy, start
 from rl.resume import LoopState, States, TrainedGroups
-from rl.roller import Roll, Roller
-from rl.rollouts import Rollouts
+from rl.rollout.heldout import Heldout
+from rl.rollout.roller import Roll, Roller
+from rl.rollout.rollouts import Rollouts
+from rl.rollout.workers import Workers
 from rl.run_folder import KeptEpisodes, RunFolder
-from rl.scheduler import Scheduler
-from rl.sources import TaskPool, open_source
-from rl.trainer import Trainer
+from rl.scheduling.scheduler import Scheduler
+from rl.tasks.curriculum import Curriculum
+from rl.tasks.sources import TaskPool, open_source
 from rl.warmstart import Told, warm_up
 from rl.weights import Publisher
 from rl.window import WindowState
-from rl.workers import Workers
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,13 @@ from rl.config import (
     parse,
     read_tables,
 )
-from rl.curriculum import Candidate, Curriculum, CurriculumConfig
 from rl.errors import ConfigProblems
+from rl.learner.trainer import TrainerConfig
+from rl.objective.reward import RewardConfig
 from rl.policies import start
-from rl.reward import RewardConfig
-from rl.scheduler import SchedulerConfig
-from rl.sources import REPAIRS, open_source
-from rl.trainer import TrainerConfig
+from rl.scheduling.scheduler import SchedulerConfig
+from rl.tasks.curriculum import Candidate, Curriculum, CurriculumConfig
+from rl.tasks.sources import REPAIRS, open_source
 from rl.warmstart import taught
 
 

@@ -18,15 +18,15 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from agentgym.env import EpisodeConfig
 from agentgym.nearest import nearest
-from rl.advantage import AdvantageConfig
-from rl.curriculum import CurriculumConfig
 from rl.errors import ConfigProblems
 from rl.frozen import Frozen
-from rl.optimizer import OptimizerConfig
-from rl.reward import RewardConfig
-from rl.scheduler import SchedulerConfig
-from rl.simulate import LatencyConfig
-from rl.trainer import TrainerConfig
+from rl.learner.optimizer import OptimizerConfig
+from rl.learner.trainer import TrainerConfig
+from rl.objective.advantage import AdvantageConfig
+from rl.objective.reward import RewardConfig
+from rl.scheduling.scheduler import SchedulerConfig
+from rl.scheduling.simulate import LatencyConfig
+from rl.tasks.curriculum import CurriculumConfig
 from rl.window import WindowConfig
 
 

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, Self
 from agentgym.errors import UsageError
 from agentgym.trajectory import Trajectory
 from agentgym.views.samples import Sample
-from rl.advantage import AdvantageConfig
 from rl.frozen import Frozen
-from rl.group import Group, Member, training_samples
-from rl.reward import RewardConfig
-from rl.sample import TrainingSample
+from rl.learner.sample import TrainingSample
+from rl.objective.advantage import AdvantageConfig
+from rl.objective.reward import RewardConfig
+from rl.rollout.group import Group, Member, training_samples
 
 
 class Row(Frozen):

@@ -22,11 +22,11 @@ from typing import Literal
 from rl.assembly import Parts
 from rl.config import TrainConfig
 from rl.errors import TrainingError
-from rl.group import Group, training_samples
 from rl.meter import Meter
 from rl.observe.record import Observer, Record
 from rl.resume import LoopState
-from rl.scheduler import Fetched
+from rl.rollout.group import Group, training_samples
+from rl.scheduling.scheduler import Fetched
 from rl.window import advance
 
 Batch = Sequence[tuple[Fetched, Group]]

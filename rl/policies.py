@@ -21,7 +21,7 @@ from policy.options import PolicyOptions
 from policy.tiny import tiny_policy_config
 from policy.tokenizer import Tokenizer
 from rl.config import ModelConfig
-from rl.repairs import repair_tokenizer
+from rl.tasks.repairs import repair_tokenizer
 
 FRESH = "tiny"
 _NATIVE = "agentgym"

@@ -16,14 +16,14 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from agentgym.lines import LineFile
-from rl.curriculum import CurriculumState
 from rl.errors import StateError
 from rl.frozen import Frozen
-from rl.group import Group
-from rl.scheduler import Fetched
-from rl.scheduler_state import SchedulerState
+from rl.learner.trainer import Trainer
+from rl.rollout.group import Group
+from rl.scheduling.scheduler import Fetched
+from rl.scheduling.state import SchedulerState
 from rl.state import restore_state, save_state
-from rl.trainer import Trainer
+from rl.tasks.curriculum import CurriculumState
 from rl.window import WindowState
 
 _KEPT = 2

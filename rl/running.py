@@ -33,7 +33,7 @@ from rl.observe.record import Observer, Record
 from rl.observe.tensorboard import TensorBoard
 from rl.policies import start
 from rl.run_folder import RunFolder
-from rl.simulate import Simulation, SimulationConfig, simulate
+from rl.scheduling.simulate import Simulation, SimulationConfig, simulate
 from rl.warmstart import Told, warm_up
 
 _USAGE, _INFRASTRUCTURE, _INTERRUPTED = 2, 3, 130

@@ -23,8 +23,8 @@ from torch import Tensor
 from policy.checkpoint import CheckpointError, load
 from policy.checkpoint import save as save_checkpoint
 from rl.errors import StateError
-from rl.lora import merged, plain
-from rl.trainer import Trainer
+from rl.learner.lora import merged, plain
+from rl.learner.trainer import Trainer
 
 _TENSORS, _JSON, _MODEL = "trainer.safetensors", "trainer.json", "model"
 

@@ -15,14 +15,14 @@ from agentgym.store import TrajectoryStore
 from agentgym.synthesis.repairs.family import draft
 from policy.chat import Renderer
 from policy.model import Decoder
-from rl.cispo import ObjectiveConfig
 from rl.config import WarmstartConfig
-from rl.demonstration import Demonstration, imitated
-from rl.group import PASSED
-from rl.repairs import demonstrate
-from rl.sample import TrainingSample
-from rl.sources import REPAIRS, RepairsSource, open_source
-from rl.trainer import Trainer, TrainerConfig
+from rl.learner.sample import TrainingSample
+from rl.learner.trainer import Trainer, TrainerConfig
+from rl.objective.cispo import ObjectiveConfig
+from rl.rollout.group import PASSED
+from rl.tasks.demonstration import Demonstration, imitated
+from rl.tasks.repairs import demonstrate
+from rl.tasks.sources import REPAIRS, RepairsSource, open_source
 
 Told = Callable[[int, dict[str, float]], bool]
 """Takes the steps done and the metrics of the last one; true: go on."""

@@ -28,8 +28,8 @@ from rl.config import TrainConfig, parse
 from rl.loop import Loop, Result
 from rl.observe.jsonl import JsonLines
 from rl.observe.record import Record
-from rl.repairs import repair_tokenizer
 from rl.run_folder import RunFolder
+from rl.tasks.repairs import repair_tokenizer
 
 CONFIG: dict[str, Any] = {
     "run": {"steps": 6, "save_every_steps": 2, "keep_episodes_share": 0.0},

@@ -9,10 +9,10 @@ import torch
 
 from policy.config import PolicyConfig
 from policy.model import Decoder
-from rl.cispo import ObjectiveConfig
-from rl.optimizer import OptimizerConfig
-from rl.sample import TrainingSample
-from rl.trainer import Trainer, TrainerConfig
+from rl.learner.optimizer import OptimizerConfig
+from rl.learner.sample import TrainingSample
+from rl.learner.trainer import Trainer, TrainerConfig
+from rl.objective.cispo import ObjectiveConfig
 
 V = 23
 

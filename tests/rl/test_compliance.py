@@ -10,10 +10,10 @@ import pytest
 from agentgym.env import EpisodeConfig
 from agentgym.trajectory import Outcome, Trajectory
 from policy.options import PolicyOptions
-from rl.advantage import Spread
-from rl.group import Group, Member
-from rl.reward import RewardConfig
-from rl.roller import Roller
+from rl.objective.advantage import Spread
+from rl.objective.reward import RewardConfig
+from rl.rollout.group import Group, Member
+from rl.rollout.roller import Roller
 from scaffolds import ToolsScaffold
 from tests.scoring.suites import CHECKLIST
 from tests.tasks import vary

@@ -8,8 +8,8 @@ import pytest
 
 from agentgym.protocols import StopReason
 from agentgym.trajectory import Trajectory
-from rl.advantage import AdvantageConfig
 from rl.export import Row, rows, training_rows
+from rl.objective.advantage import AdvantageConfig
 from tests.rl.exported import rollout, unscored
 
 

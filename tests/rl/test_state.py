@@ -14,9 +14,9 @@ from policy.checkpoint import load
 from policy.config import PolicyConfig
 from policy.model import Decoder
 from rl.errors import StateError
-from rl.lora import LoRAConfig
+from rl.learner.lora import LoRAConfig
+from rl.learner.trainer import Trainer
 from rl.state import restore_state, save_state
-from rl.trainer import Trainer
 from tests.rl import small
 
 NATIVE = "agentgym"

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from rl.cispo import ObjectiveConfig, policy_gradient
-from rl.denominator import SampleShape, sample_scales
 from rl.export import Row, rows
+from rl.objective.cispo import ObjectiveConfig, policy_gradient
+from rl.objective.denominator import SampleShape, sample_scales
 from tests.rl.exported import VOCAB, rollout
 
 # B rows, T tokens of a response, N tokens that train

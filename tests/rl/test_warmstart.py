@@ -9,14 +9,14 @@ import pytest
 
 from agentgym.errors import UsageError
 from agentgym.store import TrajectoryStore
-from rl.cispo import ObjectiveConfig
 from rl.config import ModelConfig, WarmstartConfig
-from rl.demonstration import Demonstration
+from rl.learner.sample import TrainingSample
+from rl.learner.trainer import Trainer, TrainerConfig
+from rl.objective.cispo import ObjectiveConfig
 from rl.policies import start
-from rl.sample import TrainingSample
-from rl.trainer import Trainer, TrainerConfig
+from rl.tasks.demonstration import Demonstration
 from rl.warmstart import endless, taught, to_imitate, warm_up
-from tests.rl.test_group import trajectory
+from tests.rl.rollout.test_group import trajectory
 
 OPTIMIZER = {"learning_rate": 5e-3}
 MESSAGES = [{"role": "user", "content": "go"}, {"role": "assistant", "content": "4| < => > "}]

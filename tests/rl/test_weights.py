@@ -14,8 +14,8 @@ from torch import Tensor
 from policy.engine import EngineConfig, SamplingParams, ThreadedEngine
 from policy.model import Decoder
 from rl.errors import PublishError
-from rl.lora import LoRAConfig
-from rl.sample import TrainingSample
+from rl.learner.lora import LoRAConfig
+from rl.learner.sample import TrainingSample
 from rl.weights import Publisher
 from tests.rl import small
 

@@ -1,0 +1,1 @@
+"""Batches of training samples in, better weights out: prefix trees, microbatches, the optimizer."""

@@ -1,0 +1,1 @@
+"""Episodes of the policy on many threads, put together to groups, and held-out success."""
