@@ -5,13 +5,14 @@ N chunks of the forest, n of them side by side, C rows for each of these.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 from torch import Tensor
 
+from kernels.forest import Forest
 from kernels.lightning.chunked import CHUNK
 
 SIDE_BY_SIDE = 128
@@ -69,19 +70,15 @@ class Chunks:
     parts: list[Part]
 
     @classmethod
-    def of(cls, lengths: Sequence[int], parents: Sequence[int], device: torch.device) -> Chunks:
-        """Of segments as `forest.Segments` has them; one that alone follows another, side by side, is cut with it."""
-        starts = list(accumulate(lengths, initial=0))
-        n_children = [0] * len(parents)
-        for parent in parents:
-            if parent >= 0:
-                n_children[parent] += 1
+    def of(cls, forest: Forest, device: torch.device) -> Chunks:
+        """A segment that alone follows another, side by side, is cut with it."""
+        n_children = Counter(forest.parents)
         spans: list[range] = []
         before: list[int] = []
         last: list[int] = []
         """The last chunk of each segment so far."""
-        for segment, parent in enumerate(parents):
-            first, stop = starts[segment], starts[segment + 1]
+        for segment, parent in enumerate(forest.parents):
+            first, stop = forest.starts[segment], forest.starts[segment + 1]
             preceding = last[parent] if parent >= 0 else -1
             if parent >= 0 and parent == segment - 1 and n_children[parent] == 1:
                 begun = spans[preceding].start

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from policy.model.forest import Forest
+from kernels.forest import Forest
 
 # T tokens, H query heads, K kv heads, G = H / K heads a group, D head dim
 

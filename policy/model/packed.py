@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kernels.forest import Forest
 from kernels.paths import Path
 from policy.config import MSAConfig
-from policy.model.forest import Forest
 from policy.model.forest_attention import forest_attention
 from policy.model.rope import Rotation
 
 if TYPE_CHECKING:
-    from kernels.lightning import Segments
+    from kernels.lightning import ForestPlan
 
 # T tokens, H query heads, K kv heads, D head dim, N segments, P tokens of all paths together
 
@@ -101,7 +101,7 @@ class PackedContext:
         """Children start from the state in which their parent ended."""
         from kernels.lightning import lightning_forest
 
-        return lightning_forest(q_THD, k_THD, v_THD, slopes_H, self._segments, path=self.path)
+        return lightning_forest(q_THD, k_THD, v_THD, slopes_H, self._plan, path=self.path)
 
     def msa(
         self,
@@ -180,10 +180,10 @@ class PackedContext:
         return chains
 
     @cached_property
-    def _segments(self) -> Segments:
-        from kernels.lightning import Segments
+    def _plan(self) -> ForestPlan:
+        from kernels.lightning import ForestPlan
 
-        return Segments(self.forest.lengths, self.forest.parents, self.device)
+        return ForestPlan(self.forest, self.device)
 
     @cached_property
     def _path_tokens_P(self) -> Tensor:

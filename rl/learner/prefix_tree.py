@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from policy.model.forest import Forest
+from kernels.forest import Forest
 
 Ids = NDArray[np.int64]
 
