@@ -3,8 +3,8 @@
 Each run is `agentgym train configs/quickstart.toml --seed N`: a policy of fresh weights, a short warm-up on
 demonstrations, then CISPO on the rewards of its own episodes in sandboxes. `heldout` are templates that train, under
 names and constants and with a bug in a place that theirs never have in training; `unseen` are templates that never
-train. The control is the same run with the rewards of each group dealt out at random. Success is that of sampling at
-temperature 1, on the same tasks before and after.
+train. The control is the same run with the rewards of each group dealt out at random; it ends where its groups have
+nothing left that differs. Success is that of sampling at temperature 1, on the same tasks before and after.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ RISE_POINTS, CONTROL_POINTS = 25.0, 5.0
 MINUTES = 15.0
 AT_ENDS = 5
 """Steps that the reward in training is averaged over."""
+BARREN_GROUPS = 200
+"""In a row, after which the control ends."""
 TRAINER_IDLE, BOOKKEEPING = 0.2, 0.01
 COLOURS = ("#1b6ca8", "#2e8b57", "#8e44ad")
 CURVES = Path("benchmarks/results/learning.svg")
@@ -46,6 +48,10 @@ class Run:
     seed: int
     records: list[dict[str, Any]]
     """Lines of metrics.jsonl."""
+
+    @property
+    def whole(self) -> bool:
+        return any(record["kind"] == "end" for record in self.records)
 
     def rise_points(self, split: str) -> float:
         (_, before), *_, (_, after) = self.success(split)
@@ -98,10 +104,13 @@ class Run:
 
 def train(config: Path, seed: int, out: Path) -> Run:
     """In a process of its own, or what is left of one that was here before. Raises CalledProcessError."""
-    if not any(record["kind"] == "end" for record in _records(out)):
+    run = Run(seed, _records(out))
+    if not run.whole:
         argv = [sys.executable, "-m", "agentgym", "train", str(config), "--seed", str(seed), "--out", str(out)]
-        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
-    return Run(seed, _records(out))
+        done, run = subprocess.run(argv, stdout=subprocess.DEVNULL), Run(seed, _records(out))
+        if not run.whole:  # code 3 is also that of a run that had nothing left to learn
+            done.check_returncode()
+    return run
 
 
 def _records(out: Path) -> list[dict[str, Any]]:
@@ -110,9 +119,9 @@ def _records(out: Path) -> list[dict[str, Any]]:
 
 
 def control(config: Path, folder: Path) -> Path:
-    """The same config, but that rewards mean nothing."""
+    """The same config, but that rewards mean nothing, and that a policy that has forgotten all is waited for less."""
     data = tomllib.loads(config.read_text())
-    data.setdefault("rollouts", {})["shuffle_rewards"] = True
+    data.setdefault("rollouts", {}).update(shuffle_rewards=True, barren_groups_max=BARREN_GROUPS)
     path = folder / "control.toml"
     path.write_text(tomli_w.dumps(data))
     return path

@@ -21,7 +21,7 @@ from typing import Literal
 
 from rl.assembly import Parts
 from rl.config import TrainConfig
-from rl.errors import TrainingError
+from rl.errors import NothingToLearn, TrainingError
 from rl.meter import Meter
 from rl.observe.record import Observer, Record
 from rl.resume import LoopState
@@ -62,7 +62,8 @@ class Loop:
     def run(self, stop: threading.Event) -> Result:
         """Train until the last step, or until `stop` is set; then the state is saved.
 
-        Raises TrainingError: it cannot go on; the last state is what to go on from.
+        Raises TrainingError: it cannot go on; the last state is what to go on from. Where that is NothingToLearn, the
+        run has its last state and its last measurement all the same.
         """
         try:
             return self._run(stop)
@@ -80,14 +81,21 @@ class Loop:
         if not stop.is_set() and self.step < steps:
             parts.rollouts.start()
             self._meter.begin(parts.workers.busy_s)
-        while self.step < steps and self._advance(stop):
-            pass
-        stopped = self.step < steps
-        if not stopped:
-            self._after = self._after or self._measure(stop) or {}
+        try:
+            while self.step < steps and self._advance(stop):
+                pass
+        except NothingToLearn as error:
+            self._end(stop, str(error))
+            raise
+        self._end(stop)
+        return Result(self.step, self._before, self._after, self._wall_s, stopped=self.step < steps)
+
+    def _end(self, stop: threading.Event, why: str = "") -> None:
+        parts = self.parts
+        if not stop.is_set():
+            self._after = self._after or (self._measure(stop) if self.step else self._before) or {}
         parts.states.save(parts.trainer, self._state())
-        self._tell("end", {"wall_s": self._wall_s, **{f"success/{split}": x for split, x in self._after.items()}})
-        return Result(self.step, self._before, self._after, self._wall_s, stopped)
+        self._tell("end", {"wall_s": self._wall_s, **{f"success/{split}": x for split, x in self._after.items()}}, why)
 
     def _advance(self, stop: threading.Event) -> bool:
         """One step; false where it was stopped before its batch was complete."""

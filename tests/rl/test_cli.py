@@ -88,7 +88,11 @@ def test_train_in_sandboxes(tmp_path: Path, policy: Path, capsys: pytest.Capture
     run = tmp_path / "run"
     assert call(["train", str(written(tmp_path, policy, **tables)), "--out", str(run), "--json"]) == 3
     assert "groups in a row taught nothing" in capsys.readouterr().err
-    assert [record.kind for record in read(run / "metrics.jsonl") if record.kind != "note"] == ["start", "heldout"]
+    assert [record.kind for record in read(run / "metrics.jsonl") if record.kind != "note"] == [
+        "start",
+        "heldout",
+        "end",
+    ]
     kept = [json.loads(line) for line in (run / "episodes.jsonl").read_text().splitlines()]
     assert {episode["stop_reason"] for episode in kept} <= {"parse_error", "submitted"}
     assert {episode["outcome"]["reward"] for episode in kept} == {0.0}

@@ -14,6 +14,7 @@ from agentgym.rollout import Job
 from agentgym.trajectory import Failure, Trajectory
 from rl.assembly import assembled
 from rl.errors import NothingToLearn, TrainingError
+from rl.observe.jsonl import read
 from rl.resume import TrainedGroups
 from rl.run_folder import RunFolder
 from tests.rl import even
@@ -96,6 +97,28 @@ def test_a_run_without_anything_to_learn_ends(tmp_path: Path, policy: Path) -> N
     config = even.config(policy, tasks={"heldout": []}, rollouts={"barren_groups_max": 5})
     with pytest.raises(NothingToLearn, match="groups in a row taught nothing"):
         even.run(tmp_path / "run", config, all_the_same)
+    *_, last = read(tmp_path / "run" / "metrics.jsonl")
+    assert (last.kind, last.step) == ("end", 0)
+    assert "groups in a row taught nothing" in last.text
+
+
+def test_what_is_left_where_nothing_more_can_be_learnt_is_measured(tmp_path: Path, policy: Path) -> None:
+    """After a step in which rewards differed."""
+    n_begun = 0
+
+    def soon_all_the_same(job: Job, **more: Any) -> Trajectory:
+        nonlocal n_begun
+        n_begun += 1
+        trajectory = even.alternating(job, **more)
+        return trajectory if n_begun < 40 else even.trajectory(job, reward=0.0, calls=trajectory.calls)
+
+    config = even.config(policy, heldout={"every_steps": None}, rollouts={"barren_groups_max": 5})
+    with pytest.raises(NothingToLearn):
+        even.run(tmp_path / "run", config, soon_all_the_same)
+    records = read(tmp_path / "run" / "metrics.jsonl")
+    assert records[-1].step > 0
+    assert [record.kind for record in records[-2:]] == ["heldout", "end"]
+    assert (RunFolder(tmp_path / "run").states / f"{records[-1].step:06d}").is_dir()
 
 
 @pytest.mark.parametrize("how", ["given up", "head deadline"])
