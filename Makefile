@@ -58,12 +58,13 @@ format: setup ## what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## the figures of the README, into benchmarks/results/
+bench: setup ## all figures, into benchmarks/results/
 	$(BIN)/python -m benchmarks.sandbox --json benchmarks/results/sandbox.json
 	$(BIN)/python -m benchmarks.env --json benchmarks/results/env.json
 	$(BIN)/python -m benchmarks.kernels --json benchmarks/results/kernels.json
 	$(BIN)/python -m benchmarks.engine --json benchmarks/results/engine.json
 	$(BIN)/python -m benchmarks.gateway --json benchmarks/results/gateway.json
+	$(BIN)/python -m benchmarks.compliance --json benchmarks/results/compliance.json
 	$(BIN)/python -m benchmarks.convert --json benchmarks/results/convert.json
 	$(BIN)/python -m benchmarks.async_rl --json benchmarks/results/async_rl.json
 	$(BIN)/python -m benchmarks.prefix_tree --json benchmarks/results/prefix_tree.json

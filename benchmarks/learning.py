@@ -32,7 +32,7 @@ RISE_POINTS, CONTROL_POINTS = 25.0, 5.0
 MINUTES = 15.0
 AT_ENDS = 5
 """Steps that the reward in training is averaged over."""
-BARREN_GROUPS = 200
+BARREN_GROUPS = 50
 """In a row, after which the control ends."""
 TRAINER_IDLE, BOOKKEEPING = 0.2, 0.01
 COLOURS = ("#1b6ca8", "#2e8b57", "#8e44ad")

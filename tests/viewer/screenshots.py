@@ -1,4 +1,4 @@
-"""Renews the pictures of docs/viewer.md: python -m tests.viewer.screenshots docs/images"""
+"""Renews the pictures of docs/viewer.md, one of them of a real run: python -m tests.viewer.screenshots docs/images RUN"""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tests.trajectories import NOON
 from tests.viewer.compliances import suite
 from tests.viewer.conftest import serving
 from tests.viewer.episodes import called, journal, opened, rich, write
-from tests.viewer.trainings import curve, tell
 
 TASKS = ("isodate-fraction-of-second-grows", "tomli-dotted-key-reopens-table", "wcwidth-emoji-zwj-length", "sqlparse-split-on-begin")  # fmt: skip
 SOLVES = {"bash": 0.4, "tools": 0.6, "plan": 0.75}
@@ -47,15 +46,14 @@ def episodes(die: random.Random) -> list[Trajectory]:
     return made
 
 
-def main(into: Path) -> None:
+def main(into: Path, run: Path) -> None:
     program = shutil.which("chromium")
     into.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         write(folder / "smollm2.jsonl", *episodes(random.Random(3)))
         journal(folder / "smollm2.calls.jsonl", opened("e1", task=TASKS[3]), called(rich().calls[0], 0))
-        tell(folder / "quickstart" / "metrics.jsonl", *curve(400)[:-40])
-        write(folder / "quickstart" / "episodes.jsonl", *episodes(random.Random(4)))
+        shutil.copytree(run, folder / "quickstart", ignore=shutil.ignore_patterns("states", "scratch"))
         write(folder / "octo.jsonl", *suite(random.Random(5), 36))
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         with serving(folder) as address:
@@ -78,4 +76,4 @@ def main(into: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))
