@@ -40,7 +40,7 @@ from rl.scheduling.scheduler import SchedulerConfig
 GROUPS = 8
 """Of a batch, and at once: as many as a synchronous batch can use."""
 GROUP_SIZE = 4
-SIGMA, LONGEST_S = 1.2, 60.0
+SIGMA, LONGEST_S = 1.2, 30.0
 WANTED_RATIO = 2.5
 WARM_STEPS = 2
 """Before anything is counted: the queue fills, kernels are compiled."""
@@ -87,7 +87,7 @@ class Steps:
 
 
 def real(n_steps: int, *, median_s: float) -> Iterator[Row]:
-    """median_s: of the sleep that follows an episode; short, and processors decide, which no order spares."""
+    """median_s: of the sleep that follows an episode."""
     backend = make_backend("namespaces")
     roll = _slow(backend, median_s)
     with tempfile.TemporaryDirectory() as folder:

@@ -104,7 +104,7 @@ def simulated(n_steps: int) -> list[Row]:
 
 def main() -> None:
     options = arguments("async_rl")
-    loop = real(4, median_s=0.2) if options.quick else real(14, median_s=2.0)
+    loop = real(4, median_s=0.2) if options.quick else real(14, median_s=0.8)
     rows = [*simulated(40 if options.quick else 200), *loop]
     publish("async_rl", rows, {"pydantic": pydantic.VERSION, "torch": version("torch")}, options.json)
 
